@@ -1,0 +1,12 @@
+"""The repeated-measures engine: arrays and sufficient statistics in, estimates out.
+
+It knows patients, visits and columns, never therapies' names.
+"""
+
+from analysis.mmrm.contrasts import Contrasts
+from analysis.mmrm.lsmeans import LSMeans
+from analysis.mmrm.model import MMRM
+from analysis.mmrm.results import MMRMResults
+from analysis.mmrm.statistics import SufficientStatistics
+
+__all__ = ["MMRM", "Contrasts", "LSMeans", "MMRMResults", "SufficientStatistics"]

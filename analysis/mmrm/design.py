@@ -1,0 +1,243 @@
+"""From a formula and a data frame to the rows the engine reduces.
+
+Formulas are read by formulaic. Levels of a categorical column keep their order and the first is the
+reference (treatment contrasts); text is ordered alphabetically.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from formulaic import Formula, ModelSpec
+from formulaic.errors import FormulaicError
+from numpy.typing import NDArray
+
+from analysis.errors import ModelError
+from analysis.mmrm.statistics import SufficientStatistics
+
+Array = NDArray[np.float64]
+
+# Rows turned into design columns at a time: bounds memory without costing speed.
+ROWS_AT_ONCE = 200_000
+ROWS_TO_LEARN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A formula tied to data: how to make rows, and what was left out on the way.
+
+    Attributes
+    ----------
+    formula : str
+    spec : formulaic.ModelSpec
+        The right-hand side, with the levels learnt from the data.
+    columns : tuple of str
+        Names of the p design columns.
+    visits : tuple
+        Levels of the visit column that anyone attended, in order.
+    cells : pandas.DataFrame
+        Codes of the factors and the subject of every row used; counts for LS means.
+    factors : mapping of str to pandas.Index
+        Levels of each categorical column in the formula, and of the visit.
+    means : mapping of str to float
+        Mean over the rows used of each numeric column in the formula.
+    dropped : mapping of str to int
+        Rows left out, by reason.
+    notes : tuple of str
+    """
+
+    formula: str
+    spec: ModelSpec
+    columns: tuple[str, ...]
+    visits: tuple[object, ...]
+    cells: pd.DataFrame
+    factors: Mapping[str, pd.Index]
+    means: Mapping[str, float]
+    dropped: Mapping[str, int]
+    notes: tuple[str, ...]
+
+    def rows(self, frame: pd.DataFrame) -> Array:
+        """Design rows of `frame`, shape (len(frame), p)."""
+        return np.asarray(self.spec.get_model_matrix(frame, context={}), dtype=np.float64)
+
+
+def build_design(
+    formula: str, data: pd.DataFrame, subject: str, visit: str
+) -> tuple[Design, SufficientStatistics]:
+    """Read the formula, check the data, and reduce them to sufficient statistics.
+
+    Raises
+    ------
+    ModelError
+        Unknown columns, a formula that cannot be read, two rows for a patient at a visit, no rows.
+    """
+    parsed, outcome = _parse(formula, data, subject, visit)
+    used = sorted(str(name) for name in parsed.required_variables)
+    frame, dropped = _complete_rows(data, [*dict.fromkeys([*used, subject, visit])], outcome)
+    frame, notes = _with_levels(frame, used, visit, subject, outcome, data)
+    subjects = pd.factorize(frame[subject], sort=False)[0].astype(np.int64)
+    visits = frame[visit].cat.codes.to_numpy().astype(np.int64)
+    order = np.argsort(subjects * len(frame[visit].cat.categories) + visits, kind="stable")
+    _refuse_duplicates(subjects[order], visits[order], frame, order, subject, visit)
+    spec = _model_spec(parsed, frame)
+    columns = tuple(str(name) for name in spec.column_names)
+    names = [name for name in used if isinstance(frame[name].dtype, pd.CategoricalDtype)]
+    factors = {name: frame[name].cat.categories for name in dict.fromkeys([*names, visit])}
+    numeric = [name for name in used if name not in factors and name != outcome]
+    cells = pd.DataFrame({name: frame[name].cat.codes.to_numpy() for name in factors})
+    cells["__subject__"] = subjects
+    design = Design(
+        formula, spec, columns, tuple(frame[visit].cat.categories), cells, factors,
+        {name: float(frame[name].mean()) for name in numeric}, dropped, notes,
+    )  # fmt: skip
+    return design, _reduce(design, frame, outcome, subjects, visits, order)
+
+
+def _parse(
+    formula: str, data: pd.DataFrame, subject: str, visit: str
+) -> tuple[Formula, str]:
+    for role, name in (("subject", subject), ("visit", visit)):
+        if name not in data.columns:
+            raise ModelError(
+                f"{role}={name!r} is not a column of the data; it has {_short(data.columns)}."
+            )
+    try:
+        parsed = Formula(formula)
+        left, right = parsed.lhs, parsed.rhs
+        needed = {str(name) for name in parsed.required_variables}
+    except (FormulaicError, AttributeError, SyntaxError) as error:
+        raise ModelError(
+            f"The formula {formula!r} cannot be read: {str(error).splitlines()[0]}. "
+            "Write it as outcome ~ term + term * term."
+        ) from error
+    unknown = sorted(needed - set(map(str, data.columns)))
+    if unknown:
+        raise ModelError(
+            f"The formula names columns that the data do not have: {unknown}. "
+            f"The data have {_short(data.columns)}."
+        )
+    outcomes = [str(name) for name in left.required_variables]
+    if len(outcomes) != 1 or [str(term) for term in left] != outcomes:
+        raise ModelError(
+            f"The left side of {formula!r} must be one column of the data, the outcome. "
+            "Transform it beforehand if need be."
+        )
+    if outcomes[0] in {str(name) for name in right.required_variables}:
+        raise ModelError(f"The outcome {outcomes[0]!r} stands on both sides of {formula!r}.")
+    return parsed, outcomes[0]
+
+
+def _complete_rows(
+    data: pd.DataFrame, names: list[str], outcome: str
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    frame = data[names]
+    if not pd.api.types.is_numeric_dtype(frame[outcome]):
+        raise ModelError(
+            f"The outcome {outcome!r} holds {frame[outcome].dtype} values; it must hold numbers."
+        )
+    dropped: dict[str, int] = {}
+    for name in [outcome, *(name for name in names if name != outcome)]:
+        values = frame[name]
+        missing = values.isna()
+        if pd.api.types.is_float_dtype(values):
+            missing |= np.isinf(values)
+        if missing.any():
+            dropped[f"no value of {name}"] = int(missing.sum())
+            frame = frame[~missing]
+    if frame.empty:
+        raise ModelError(
+            f"No row is left to fit: of {len(data)} rows, {dropped}. Check the columns' names and codes."
+        )
+    return frame, dropped
+
+
+def _with_levels(
+    frame: pd.DataFrame, used: list[str], visit: str, subject: str, outcome: str, data: pd.DataFrame
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Text and flags become categories, levels nobody has are left out, and visits are named."""
+    changed: dict[str, pd.Series] = {}
+    notes: list[str] = []
+    for name in dict.fromkeys([*used, visit]):
+        values = frame[name]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            present = values.cat.remove_unused_categories()
+            if name == visit:
+                absent = [v for v in values.cat.categories if v not in present.cat.categories]
+                notes += [f"visit {v}: nobody has a value; it is left out" for v in absent]
+            changed[name] = present
+        elif name == visit or not pd.api.types.is_numeric_dtype(values) or values.dtype == bool:
+            if name == outcome:
+                continue
+            changed[name] = values.astype("category")
+    numeric_visit = visit in used and pd.api.types.is_numeric_dtype(data[visit])
+    if numeric_visit and not isinstance(data[visit].dtype, pd.CategoricalDtype):
+        raise ModelError(
+            f"The visit column {visit!r} holds numbers and stands in the formula, where numbers mean a "
+            f"straight line. Make it categorical first: data[{visit!r}].astype('category')."
+        )
+    return frame.assign(**changed), tuple(notes)
+
+
+def _refuse_duplicates(
+    subjects: NDArray[np.int64], visits: NDArray[np.int64], frame: pd.DataFrame,
+    order: NDArray[np.int64], subject: str, visit: str,
+) -> None:  # fmt: skip
+    same = (subjects[1:] == subjects[:-1]) & (visits[1:] == visits[:-1])
+    if not same.any():
+        return
+    rows = frame.iloc[order[1:][same][:5]]
+    examples = "; ".join(f"{row[subject]} at {row[visit]}" for _, row in rows.iterrows())
+    raise ModelError(
+        f"{int(same.sum())} rows repeat a {subject} at a {visit} ({examples}). The covariance between "
+        "two records of one visit is not defined: keep one row per patient and visit."
+    )
+
+
+def _model_spec(parsed: Formula, frame: pd.DataFrame) -> ModelSpec:
+    """Learn the columns of the right-hand side."""
+    plain = all(str(factor) in frame for term in parsed.rhs for factor in term.factors)
+    # Levels live in the categorical dtype, so a few rows teach the columns of plain terms; a
+    # transform that learns from the data (a spline's knots) has to see every row.
+    sample = frame.iloc[:ROWS_TO_LEARN] if plain else frame
+    try:
+        matrix = parsed.rhs.get_model_matrix(
+            sample, context={}, output="numpy", ensure_full_rank=True
+        )
+    except (FormulaicError, NameError, TypeError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"The formula cannot be applied to the data: {str(error).splitlines()[0]}."
+        ) from error
+    return matrix.model_spec
+
+
+def _reduce(
+    design: Design, frame: pd.DataFrame, outcome: str, subjects: NDArray[np.int64],
+    visits: NDArray[np.int64], order: NDArray[np.int64],
+) -> SufficientStatistics:  # fmt: skip
+    """Blocks of whole patients, each reduced and added."""
+    values = frame[outcome].to_numpy(dtype=np.float64)
+    names = [name for name in frame.columns if name != outcome]
+    needed = [name for name in names if name in design.spec.required_variables]
+    by_subject = subjects[order]
+    total = SufficientStatistics.empty(design.columns, len(design.visits))
+    start = 0
+    while start < len(order):
+        stop = min(start + ROWS_AT_ONCE, len(order))
+        while stop < len(order) and by_subject[stop] == by_subject[stop - 1]:
+            stop += 1
+        index = order[start:stop]
+        rows = design.rows(frame[needed].iloc[index]) if needed else np.ones((len(index), 1))
+        block = np.concatenate([rows, values[index, None]], axis=1)
+        total = total + SufficientStatistics.from_arrays(
+            design.columns, len(design.visits), by_subject[start:stop], visits[index], block
+        )
+        start = stop
+    return total
+
+
+def _short(columns: pd.Index) -> str:
+    names = [str(name) for name in columns[:12]]
+    return ", ".join(names) + (f" and {len(columns) - 12} more" if len(columns) > 12 else "")

@@ -1,0 +1,189 @@
+"""The restricted likelihood of an unstructured covariance, with its derivatives.
+
+Everything is a contraction of the patterns' roots with small matrices, so the cost of one evaluation
+follows patterns and not patients. Equations: docs/methods.md section 3. The parameters are the
+elements of the covariance matrix on and below its diagonal (`pairs`), the natural ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, solve_triangular
+
+from analysis.mmrm.statistics import SufficientStatistics
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The likelihood at one covariance matrix.
+
+    Attributes
+    ----------
+    sigma : ndarray, shape (m, m)
+    value : float
+        −2 log-likelihood (restricted if `reml`).
+    beta : ndarray, shape (p,)
+        Generalised least squares at `sigma`.
+    cov : ndarray, shape (p, p)
+        (X'Ω⁻¹X)⁻¹.
+    inverses : tuple of ndarray
+        Inverse of the covariance at each pattern's visits.
+    reml : bool
+    """
+
+    sigma: Array
+    value: float
+    beta: Array
+    cov: Array
+    inverses: tuple[Array, ...]
+    reml: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Curvature:
+    """Derivatives of −2 log-likelihood in the elements of the covariance matrix.
+
+    Attributes
+    ----------
+    gradient : ndarray, shape (k,)
+    hessian, average : ndarray, shape (k, k)
+        Observed second derivatives, and the average of observed and expected ones
+        (Gilmour, Thompson and Cullis 1995), which are never negative definite.
+    slopes : ndarray, shape (k, p, p)
+        P_h, the derivatives of X'Ω⁻¹X.
+    """
+
+    gradient: Array
+    hessian: Array
+    average: Array
+    slopes: Array
+
+
+def pairs(m: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the covariance parameters: the lower triangle by rows."""
+    rows, columns = np.tril_indices(m)
+    return rows.astype(np.int64), columns.astype(np.int64)
+
+
+def evaluate(statistics: SufficientStatistics, sigma: Array, reml: bool = True) -> Point | None:
+    """Likelihood at `sigma`, or None where a covariance or the information is not positive definite."""
+    p = len(statistics.columns)
+    total = np.zeros((p + 1, p + 1))
+    log_determinant, inverses = 0.0, []
+    for pattern in statistics.patterns:
+        visits = list(pattern.visits)
+        try:
+            lower = np.linalg.cholesky(sigma[np.ix_(visits, visits)])
+        except np.linalg.LinAlgError:
+            return None
+        log_determinant += 2 * pattern.n * float(np.log(np.diag(lower)).sum())
+        inverse_lower = solve_triangular(lower, np.eye(len(visits)), lower=True)
+        inverses.append(inverse_lower.T @ inverse_lower)
+        white = (inverse_lower @ pattern.root).reshape(-1, p + 1)
+        total += white.T @ white
+    try:
+        factor = np.linalg.cholesky(total[:p, :p])
+    except np.linalg.LinAlgError:
+        return None
+    beta = cho_solve((factor, True), total[:p, p])
+    cov = cho_solve((factor, True), np.eye(p))
+    quadratic = float(total[p, p] - total[:p, p] @ beta)
+    degrees = statistics.n_obs - (p if reml else 0)
+    value = degrees * np.log(2 * np.pi) + log_determinant + quadratic
+    if reml:
+        value += 2 * float(np.log(np.diag(factor)).sum())
+    if not np.isfinite(value):
+        return None
+    return Point(sigma, float(value), beta, cov, tuple(inverses), reml)
+
+
+def _moments(statistics: SufficientStatistics, point: Point) -> list[tuple[Array, Array]]:
+    """Per pattern: R_g, residual cross-products, and M_g, the part that estimating β took away."""
+    p = len(statistics.columns)
+    half = np.linalg.cholesky(point.cov)
+    moments = []
+    for pattern in statistics.patterns:
+        design, outcome = pattern.root[..., :p], pattern.root[..., p]
+        residual = outcome - design @ point.beta
+        lost = np.zeros((len(pattern.visits),) * 2)
+        if point.reml:
+            spread = np.moveaxis(design @ half, 1, 0).reshape(len(pattern.visits), -1)
+            lost = spread @ spread.T
+        moments.append((residual.T @ residual, lost))
+    return moments
+
+
+def score(statistics: SufficientStatistics, point: Point) -> Array:
+    """Gradient of −2 log-likelihood as the symmetric matrix G, df = tr(dΣ G); shape (m, m)."""
+    total = np.zeros_like(point.sigma)
+    moments = _moments(statistics, point)
+    for pattern, inverse, (residual, lost) in zip(
+        statistics.patterns, point.inverses, moments, strict=True
+    ):
+        index = np.ix_(pattern.visits, pattern.visits)
+        total[index] += pattern.n * inverse - inverse @ (residual + lost) @ inverse
+    return total
+
+
+def em_step(statistics: SufficientStatistics, point: Point) -> Array:
+    """One EM step: a positive definite matrix with a likelihood at least as high; shape (m, m)."""
+    gradient = score(statistics, point)
+    sigma = point.sigma - point.sigma @ gradient @ point.sigma / statistics.n_subjects
+    return (sigma + sigma.T) / 2
+
+
+def curvature(statistics: SufficientStatistics, point: Point) -> Curvature:
+    """Gradient, observed and average second derivatives, and the slopes of the information."""
+    m, p = point.sigma.shape[0], len(statistics.columns)
+    rows, columns = pairs(m)
+    half = np.where(rows == columns, 0.5, 1.0)
+    gradient = score(statistics, point)
+    cross, tilt = np.zeros((m, p, m, p)), np.zeros((m, p, m))
+    bilinear, mean_bilinear = np.zeros((m, m, m, m)), np.zeros((m, m, m, m))
+    moments = _moments(statistics, point)
+    for pattern, inverse, (residual, lost) in zip(
+        statistics.patterns, point.inverses, moments, strict=True
+    ):
+        visits = np.array(pattern.visits)
+        lifted = np.einsum("ab,fbq->faq", inverse, pattern.root)
+        design = lifted[..., :p].reshape(len(lifted), -1)
+        errors = lifted[..., p] - lifted[..., :p] @ point.beta
+        size = len(visits)
+        block = (design.T @ design).reshape(size, p, size, p)
+        cross[visits[:, None, None, None], np.arange(p)[:, None, None], visits[:, None],
+              np.arange(p)] += block  # fmt: skip
+        tilt[visits[:, None, None], np.arange(p)[:, None], visits] += (
+            design.T @ errors
+        ).reshape(size, p, size)
+        observed = 2 * inverse @ (residual + lost) @ inverse - pattern.n * inverse
+        index = np.ix_(visits, visits, visits, visits)
+        bilinear[index] += np.multiply.outer(inverse, observed)
+        mean_bilinear[index] += np.multiply.outer(inverse, inverse @ residual @ inverse)
+    slopes = -half[:, None, None] * (
+        cross[rows, :, columns, :] + cross[columns, :, rows, :]
+    )
+    shifts = -half[:, None] * (tilt[rows, :, columns] + tilt[columns, :, rows])
+    root = np.linalg.cholesky(point.cov)
+    bent = (shifts @ root) @ (shifts @ root).T
+    hessian = _fold(bilinear, rows, columns, half) - 2 * bent
+    if point.reml:
+        turned = (root.T @ slopes @ root).reshape(len(rows), -1)
+        hessian -= turned @ turned.T
+    average = _fold(mean_bilinear, rows, columns, half) - bent
+    slope = 2 * half * gradient[rows, columns]
+    return Curvature(slope, (hessian + hessian.T) / 2, (average + average.T) / 2, slopes)
+
+
+def _fold(product: Array, rows: Array, columns: Array, half: Array) -> Array:
+    """Σ_g of E_ac W_bd summed over the ways two parameters (a, b) and (c, d) can meet; (k, k)."""
+    a, b = rows[:, None], columns[:, None]
+    c, d = rows[None, :], columns[None, :]
+    total = (
+        product[a, c, b, d] + product[b, d, a, c] + product[a, d, b, c] + product[b, c, a, d]
+    )
+    return half[:, None] * half[None, :] * total

@@ -1,0 +1,238 @@
+"""Closed forms, invariances and limits of the engine (oracles of methods.md section 17)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from analysis.errors import ModelError
+from analysis.mmrm import MMRM, SufficientStatistics
+from analysis.mmrm.basis import working_statistics
+from analysis.mmrm.likelihood import curvature, em_step, evaluate, pairs
+from analysis.mmrm.start import moment_covariance
+
+# Closed forms and invariances hold up to rounding of a sum of a few hundred terms.
+EXACT = 1e-9
+FORMULA = "y ~ base + arm * visit"
+
+
+def made_up(seed: int, patients: int = 60, visits: int = 4, missing: float = 0.2) -> pd.DataFrame:
+    """A small trial: two arms, a baseline, correlated visits, values missing at random."""
+    rng = np.random.default_rng(seed)
+    spread = np.linspace(1, 2, visits)
+    sigma = np.outer(spread, spread) * (0.5 + 0.5 * np.eye(visits))
+    errors = rng.standard_normal((patients, visits)) @ np.linalg.cholesky(sigma).T
+    base = rng.normal(6, 1.4, patients)
+    arm = np.arange(patients) % 2
+    values = 0.4 * base[:, None] + errors - arm[:, None] * np.linspace(1, 0.2, visits)
+    values[rng.random(values.shape) < missing] = np.nan
+    return pd.DataFrame(
+        {
+            "id": np.repeat([f"p{k:03d}" for k in range(patients)], visits),
+            "visit": np.tile([f"v{k}" for k in range(visits)], patients),
+            "arm": np.repeat(np.where(arm, "new", "a_usual"), visits),
+            "base": np.repeat(base, visits),
+            "y": values.ravel(),
+        }
+    )
+
+
+def fitted(data: pd.DataFrame, formula: str = FORMULA, **options):
+    return MMRM.from_formula(formula, data, subject="id", visit="visit", **options).fit()
+
+
+@pytest.fixture(scope="module")
+def working():
+    model = MMRM.from_formula(FORMULA, made_up(1), subject="id", visit="visit")
+    return working_statistics(model.statistics)[0]
+
+
+def _value(statistics, sigma, step, k):
+    rows, columns = pairs(len(sigma))
+    moved = sigma.copy()
+    moved[rows[k], columns[k]] += step
+    if rows[k] != columns[k]:
+        moved[columns[k], rows[k]] += step
+    return moved
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_oracle_1_gradient_and_hessian_agree_with_central_differences(working, reml):
+    sigma = moment_covariance(working) * 1.3
+    bent = curvature(working, evaluate(working, sigma, reml))
+    step = 1e-5
+    for k in range(len(bent.gradient)):
+        up, down = (evaluate(working, _value(working, sigma, s, k), reml) for s in (step, -step))
+        assert (up.value - down.value) / (2 * step) == pytest.approx(bent.gradient[k], rel=1e-6, abs=1e-6)
+        slope = (curvature(working, up).gradient - curvature(working, down).gradient) / (2 * step)
+        np.testing.assert_allclose(slope, bent.hessian[k], rtol=1e-6, atol=1e-5)
+
+
+def test_oracle_2_em_never_lowers_the_likelihood_and_ends_where_newton_does(working):
+    point = evaluate(working, moment_covariance(working))
+    values = [point.value]
+    for _ in range(400):
+        point = evaluate(working, em_step(working, point))
+        values.append(point.value)
+    assert np.all(np.diff(values) <= 1e-10)
+    fit = fitted(made_up(1))
+    assert point.value == pytest.approx(fit.optimum.point.value, abs=1e-6)
+
+
+def test_oracle_3_complete_data_give_least_squares_per_visit_and_the_pooled_covariance():
+    data = made_up(2, missing=0.0)
+    fit = fitted(data, "y ~ arm * visit")
+    wide = data.pivot(index="id", columns="visit", values="y")
+    arm = data.groupby("id")["arm"].first()
+    residual = wide - wide.groupby(arm).transform("mean")
+    np.testing.assert_allclose(fit.covariance, residual.T @ residual / (len(wide) - 2), rtol=EXACT)
+    means = fit.lsmeans("arm", by="visit").frame.set_index(["arm", "visit"])["estimate"]
+    np.testing.assert_allclose(means.unstack("visit"), wide.groupby(arm).mean(), rtol=EXACT)
+
+
+def test_oracle_5_one_visit_is_ordinary_least_squares():
+    data = made_up(3, visits=1, missing=0.0)
+    fit = fitted(data, "y ~ arm")
+    groups = [part["y"] for _, part in data.groupby("arm")]
+    t, p = stats.ttest_ind(groups[1], groups[0])
+    assert fit.tvalues["arm[T.new]"] == pytest.approx(t, rel=EXACT)
+    assert fit.df["arm[T.new]"] == pytest.approx(len(data) - 2, rel=EXACT)
+    assert fit.pvalues["arm[T.new]"] == pytest.approx(p, rel=1e-7)
+
+
+def test_oracle_5_two_complete_visits_give_the_paired_t_test():
+    data = made_up(4, visits=2, missing=0.0).query("arm == 'new'")
+    fit = fitted(data, "y ~ visit")
+    wide = data.pivot(index="id", columns="visit", values="y")
+    t, _ = stats.ttest_rel(wide["v1"], wide["v0"])
+    assert fit.tvalues["visit[T.v1]"] == pytest.approx(t, rel=EXACT)
+    assert fit.df["visit[T.v1]"] == pytest.approx(len(wide) - 1, rel=1e-8)
+
+
+def test_oracle_11_statistics_of_parts_add_up_to_those_of_the_whole():
+    data = made_up(5)
+    whole = MMRM.from_formula(FORMULA, data, subject="id", visit="visit")
+    cut = data["id"] < "p030"
+    parts = [
+        MMRM.from_formula(FORMULA, part, subject="id", visit="visit").statistics
+        for part in (data[cut], data[~cut])
+    ]
+    merged = MMRM(whole.design, parts[0] + parts[1]).fit()
+    np.testing.assert_allclose(merged.params, whole.fit().params, rtol=EXACT)
+    np.testing.assert_allclose(merged.bse, whole.fit().bse, rtol=EXACT)
+    assert isinstance(parts[0], SufficientStatistics)
+
+
+def test_oracle_11_the_order_of_rows_does_not_matter():
+    data = made_up(6)
+    shuffled = data.sample(frac=1, random_state=7)
+    np.testing.assert_allclose(fitted(shuffled).params, fitted(data).params, rtol=EXACT)
+
+
+def test_oracle_12_units_of_outcome_and_covariate_do_not_matter():
+    data = made_up(8)
+    fit = fitted(data)
+    turned = fitted(data.assign(y=100 - 10 * data["y"], base=1e6 + 25.4 * data["base"]))
+    name = "arm[T.new]:visit[T.v3]"
+    assert turned.params[name] == pytest.approx(-10 * fit.params[name], rel=EXACT)
+    assert turned.bse[name] == pytest.approx(10 * fit.bse[name], rel=1e-8)
+    assert turned.df[name] == pytest.approx(fit.df[name], rel=1e-6)
+    assert turned.params["base"] == pytest.approx(-10 * fit.params["base"] / 25.4, rel=1e-8)
+
+
+def test_a_collinear_column_is_not_estimable_and_changes_nothing_else():
+    data = made_up(9).assign(twice=lambda d: 2 * d["base"] + 1)
+    fit, plain = fitted(data, "y ~ base + twice + arm * visit"), fitted(data)
+    assert np.isnan(fit.params["twice"])
+    assert "not estimable" in str(fit.summary())
+    np.testing.assert_allclose(fit.params.drop("twice"), plain.params, rtol=EXACT)
+    assert fit.contrast({"gone": {"twice": 1.0}}).frame["note"].iloc[0].startswith("not estimable")
+
+
+def test_an_empty_cell_gives_an_lsmean_that_is_not_estimable():
+    data = made_up(10)
+    data.loc[(data["arm"] == "new") & (data["visit"] == "v3"), "y"] = np.nan
+    frame = fitted(data).lsmeans("arm", by="visit").frame.set_index(["arm", "visit"])
+    assert np.isnan(frame.loc[("new", "v3"), "estimate"])
+    assert frame.loc[("new", "v3"), "n"] == 0
+    assert np.isfinite(frame.loc[("a_usual", "v3"), "estimate"])
+
+
+def test_contrasts_of_lsmeans_agree_with_differences_of_means():
+    means = fitted(made_up(11)).lsmeans("arm", by="visit")
+    table = means.contrast("comparator", comparator="a_usual")
+    cells = means.frame.set_index(["arm", "visit"])["estimate"].unstack("arm")
+    np.testing.assert_allclose(table.estimate, cells["new"] - cells["a_usual"], rtol=EXACT)
+    np.testing.assert_allclose(np.diag(table.cov), table.std_error**2, rtol=EXACT)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_small_designs_end_at_a_maximum_or_are_refused_with_a_reason(seed):
+    rng = np.random.default_rng(seed)
+    data = made_up(
+        100 + seed, patients=int(rng.integers(8, 80)), visits=int(rng.integers(2, 7)),
+        missing=float(rng.uniform(0, 0.6)),
+    )  # fmt: skip
+    try:
+        fit = fitted(data)
+    except ModelError as error:
+        assert len(str(error)) > 40
+        return
+    assert fit.converged
+    assert np.linalg.eigvalsh(fit.optimum.curvature.hessian)[0] > 0
+    assert fit.optimum.log[-1].decrement < 1e-7
+
+
+def _one_per_arm(data):
+    return data[data["id"].isin(["p000", "p001"])]
+
+
+def _never_together(data):
+    early = data["id"] < "p030"
+    keep = (early & data["visit"].isin(["v0", "v1"])) | (~early & data["visit"].isin(["v2", "v3"]))
+    return data[keep]
+
+
+def _copied_visit(data):
+    full = made_up(12, missing=0.0)
+    copied = full[full["visit"] == "v1"].assign(visit="v2")
+    return pd.concat([full[full["visit"] != "v2"], copied])
+
+
+@pytest.mark.parametrize(
+    ("change", "formula", "message"),
+    [
+        (lambda d: pd.concat([d, d.iloc[[0, 1, 2, 3]]]), FORMULA, "repeat a id at a visit"),
+        (_one_per_arm, FORMULA, "Too few|cannot carry|never|No patient"),
+        (lambda d: d.assign(y=3.0), FORMULA, "does not vary"),
+        (_never_together, FORMULA, "No patient has values at both"),
+        (_copied_visit, FORMULA, "determine each other"),
+        (lambda d: d.assign(y=np.nan), FORMULA, "No row is left"),
+        (lambda d: d, "y ~ nothing", "do not have.*nothing"),
+        (lambda d: d, "y ~ arm *", "cannot be read"),
+        (lambda d: d, "y + base ~ arm", "left side"),
+        (lambda d: d.assign(y=d["y"].astype(str)), FORMULA, "must hold numbers"),
+        (lambda d: d.drop(columns="id"), FORMULA, "not a column"),
+    ],
+)
+def test_data_that_cannot_be_fitted_are_refused_in_words(change, formula, message):
+    with pytest.raises(ModelError, match=message):
+        fitted(change(made_up(12)), formula)
+
+
+def test_a_visit_nobody_attended_is_left_out_and_said():
+    data = made_up(13)
+    data["visit"] = pd.Categorical(data["visit"], ["v0", "v1", "never", "v2", "v3"])
+    fit = fitted(data)
+    assert "never" not in fit.covariance.columns
+    assert any("never" in note for note in fit.design.notes)
+
+
+def test_the_callers_frame_is_not_changed_and_the_summary_repeats_itself():
+    data = made_up(14)
+    before = data.copy(deep=True)
+    texts = {str(fitted(data).summary()) for _ in range(2)}
+    pd.testing.assert_frame_equal(data, before)
+    assert len(texts) == 1
