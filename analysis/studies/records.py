@@ -1,0 +1,264 @@
+"""What a study file says, as typed and frozen records.
+
+A study file describes a study before its outcome is read. These records hold what it may say;
+`analysis.studies.load` reads the YAML into them, and everything after that sees only them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from analysis.instruments import Instrument
+from analysis.schema import EventKind, Horizon
+
+
+
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("put quotes around it, so that it is the text that the file holds")
+    return value
+
+
+Code = Annotated[str | int | float, BeforeValidator(_no_truth_value)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$", max_length=500)]
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str | int | float) else value
+
+
+Columns = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Codes = Annotated[tuple[Code, ...], BeforeValidator(_as_tuple)]
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True
+    )
+
+
+class Data(Record):
+    """Where the data are and how their files are written.
+
+    A file is named relative to the study file. With `sha256` the outcomes file is an open data
+    set: looked for by that name in the folder PAIN_DATA too, and in the cache, and downloaded from
+    `url` only on request. `obtain` says how to get it by hand where no address serves it as it is.
+    `truth` is the result frame of true values that a simulated trial keeps beside its data.
+    """
+
+    outcomes: Text
+    patients: Text | None = None
+    events: Text | None = None
+    truth: Text | None = None
+    url: WebAddress | None = None
+    sha256: Sha256 | None = None
+    licence: Text | None = None
+    citation: LongText | None = None
+    obtain: LongText | None = None
+    sheet: str | int | None = None
+    encoding: Text | None = None
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=2)] | None = None
+    decimal: Literal[".", ","] | None = None
+    dates: Literal["day_first", "month_first", "year_first"] | None = None
+    missing: tuple[str, ...] = ("NA", "N/A", "NaN", "nan", ".")
+
+
+class Arm(Record):
+    """One therapy: its label, its code in the data, and how many were randomised to it if known."""
+
+    label: Text
+    code: Code | None = None
+    randomised: Annotated[int, Field(ge=0)] | None = None
+
+
+class Therapy(Record):
+    """The column with the therapy a patient was assigned to, and what it is compared with."""
+
+    column: Text
+    arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
+    comparator: Text | None = None
+
+
+class Visit(Record):
+    """A scheduled visit. `week` counts from randomisation, `weeks_since_end` from the last session.
+
+    `code` is what the visit column holds at this visit (the name, or the week as a number, when
+    left out). `window_days` is how far before and after the scheduled day a record still counts.
+    """
+
+    name: Text
+    week: Annotated[float, Field(ge=0, le=5200)]
+    weeks_since_end: Annotated[float, Field(ge=-520, le=5200)] | None = None
+    baseline: bool = False
+    horizon: Horizon = ""
+    code: Code | None = None
+    window_days: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] | None = None
+
+
+class Visits(Record):
+    """How a record finds its visit: by a label, an actual week or day, or a date with its origin.
+
+    `start` names the column with the date of randomisation when `by` is "date".
+    """
+
+    by: Literal["label", "week", "day", "date"] = "label"
+    column: Text | None = None
+    start: Text | None = None
+    schedule: Annotated[tuple[Visit, ...], Field(min_length=1)]
+
+
+class Measure(Record):
+    """An outcome: where its values stand and which instrument they come from.
+
+    `column` for long files, `columns` (visit name to column) for wide ones, `code` where one value
+    column serves several measures. `baseline_column` holds a baseline repeated on each row.
+    `requires` (visit name to column): a value counts only where that other column is filled.
+    """
+
+    name: Name
+    label: Text
+    instrument: Text
+    primary: bool = False
+    column: Text | None = None
+    code: Code | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    baseline_column: Text | None = None
+    missing_codes: Codes = ()
+    requires: dict[str, str] = Field(default_factory=dict)
+
+
+class Covariate(Record):
+    """A characteristic at baseline. `model: false` describes it without adjusting for it."""
+
+    name: Name
+    column: Text
+    label: Text | None = None
+    type: Literal["number", "category"]
+    unit: Text | None = None
+    range: tuple[float, float] | None = None
+    labels: dict[Code, str] = Field(default_factory=dict)
+    missing_codes: Codes = ()
+    model: bool = True
+
+
+class Filter(Record):
+    """Which rows count, and why the others do not: exactly one of keep, drop and present."""
+
+    column: Text
+    keep: Codes = ()
+    drop: Codes = ()
+    present: bool = False
+    reason: Text
+
+
+class Events(Record):
+    """Intercurrent and adverse events: `kinds` maps what the `kind` column holds to our kinds.
+
+    When an event happened comes from `week` (a column of weeks) or `visit` (a column of visits).
+    """
+
+    file: Literal["events", "patients", "outcomes"] = "events"
+    patient: Columns | None = None
+    kind: Text
+    kinds: dict[Code, EventKind] = Field(min_length=1)
+    week: Text | None = None
+    visit: Text | None = None
+    what: Text | None = None
+    serious: Text | None = None
+    related: Text | None = None
+
+
+class Estimand(Record):
+    """ICH E9(R1): what is to be estimated, in whom, and what happens at intercurrent events.
+
+    `events` names a strategy per kind of event; a kind not named is treatment policy.
+    """
+
+    name: Text = "Treatment policy"
+    population: Text = "All patients in the study"
+    summary: Text = "Difference in mean relief"
+    events: dict[EventKind, Literal["treatment_policy", "hypothetical"]] = Field(
+        default_factory=dict
+    )
+
+
+class Model(Record):
+    """The analysis model. A formula may use names and the operators ~ + - * : ( ) only."""
+
+    formula: Text | None = None
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+
+
+class Study(Record):
+    """A study, described before its outcome is read.
+
+    Attributes
+    ----------
+    measure_column : str or None
+        Column that says which measure a row holds (PARAMCD), when measures have a `code`.
+    therapy : Therapy or None
+        None for a study of one group, which can say how patients fared but not why.
+    minimum_count : int
+        Cells of tables that describe fewer patients than this are masked.
+    """
+
+    title: Text
+    description: LongText = ""
+    design: Literal["randomised", "observational"]
+    simulated: bool = False
+    data: Data
+    layout: Literal["long", "wide", "adam"]
+    patient: Columns
+    site: Text | None = None
+    therapist: Text | None = None
+    therapy: Therapy | None = None
+    visits: Visits
+    measure_column: Text | None = None
+    measures: Annotated[tuple[Measure, ...], Field(min_length=1)]
+    covariates: tuple[Covariate, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    events: Events | None = None
+    estimand: Estimand = Estimand()
+    model: Model = Model()
+    instruments: tuple[Instrument, ...] = ()
+    minimum_count: Annotated[int, Field(ge=1, le=100)] = 5
+
+    @property
+    def primary(self) -> Measure:
+        """The measure the answer is about."""
+        return next(measure for measure in self.measures if measure.primary)
+
+    @property
+    def baseline_visit(self) -> Visit | None:
+        """The visit before treatment, or None where the study has none."""
+        return next((visit for visit in self.visits.schedule if visit.baseline), None)
+
+    @property
+    def followup(self) -> tuple[Visit, ...]:
+        """Visits after baseline, in order of time."""
+        return tuple(visit for visit in self.visits.schedule if not visit.baseline)
+
+    @property
+    def therapies(self) -> tuple[str, ...]:
+        """Labels of the arms, the comparator first; one label for a study of one group."""
+        if self.therapy is None:
+            return ("All patients",)
+        labels = [arm.label for arm in self.therapy.arms]
+        return tuple(sorted(labels, key=lambda label: label != self.therapy.comparator))
+
+    @property
+    def comparator(self) -> str:
+        """Label of the comparator, empty where there is none."""
+        return (self.therapy.comparator or "") if self.therapy else ""
+
+    def horizon(self, name: Horizon) -> tuple[Visit, ...]:
+        """Visits declared as that horizon ("short" or "long")."""
+        return tuple(visit for visit in self.followup if visit.horizon == name)
