@@ -6,10 +6,11 @@ Every other module speaks these names. `data/README.md` maps them to CDISC ADaM.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-import pandas as pd
+# Study files are read without pandas, whose import takes longer than everything else in that.
+if TYPE_CHECKING:
+    import pandas as pd
 
 Severity = Literal["error", "warning", "note"]
 Horizon = Literal["short", "long", ""]
@@ -58,6 +59,9 @@ def result_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     ValueError
         A key that is not a column, or a quantity or horizon outside the closed list.
     """
+    import numpy as np
+    import pandas as pd
+
     records = [dict(row) for row in rows]
     for record in records:
         unknown = sorted(set(record) - set(RESULT_COLUMNS))
@@ -85,6 +89,8 @@ def finding_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     `row` is the row number as the spreadsheet counts it (the header is row 1), missing where the
     finding is about a whole column, visit or file.
     """
+    import pandas as pd
+
     records = [dict(row) for row in rows]
     columns: dict[str, pd.Series] = {}
     for name in FINDING_COLUMNS:

@@ -53,7 +53,7 @@ def read_study(path: str | Path) -> Study:
     except ValidationError as error:
         details = error.errors(include_url=False)
         problems = [_problem(detail, lines) for detail in details]
-        raise _study_error(path.name, problems + _further(content, details, lines)) from None
+        raise _study_error(path.name, problems + _agreement(content, details, lines)) from None
     found = _between(study, lines)
     if found:
         raise _study_error(path.name, found)
@@ -93,10 +93,10 @@ def _between(study: Study, lines: Lines) -> list[Problem]:
     return [(lines.of(key), f"{_dotted(key)} {text}") for key, text in problems_between(study)]
 
 
-def _further(content: dict[str, Any], details: list[Any], lines: Lines) -> list[Problem]:
+def _agreement(content: dict[str, Any], details: list[Any], lines: Lines) -> list[Problem]:
     """Disagreements between parts, where unknown keys are all that is wrong with the parts."""
     if any(detail["type"] != "extra_forbidden" for detail in details):
-        return [(None, "How the parts agree is checked when these are mended.")]
+        return []
     content = copy.deepcopy(content)
     for detail in details:
         parent: Any = content
@@ -109,12 +109,11 @@ def _further(content: dict[str, Any], details: list[Any], lines: Lines) -> list[
 def _study_error(name: str, problems: list[Problem]) -> StudyError:
     last = 10**9
     ordered = sorted(set(problems), key=lambda problem: (problem[0] or last, problem[1]))
-    counted = sum(line is not None for line, _ in ordered) or len(ordered)
     shown = [f"  line {line}: {text}" if line else f"  {text}" for line, text in ordered]
     if len(shown) > MAX_SHOWN:
         shown = [*shown[:MAX_SHOWN], f"  and {len(shown) - MAX_SHOWN} more"]
-    plural = "s" if counted > 1 else ""
-    return StudyError("\n".join([f"{name} cannot be used ({counted} problem{plural}):", *shown]))
+    count = f"{len(ordered)} problem{'s' if len(ordered) > 1 else ''}"
+    return StudyError("\n".join([f"{name} cannot be used ({count}):", *shown]))
 
 
 def _problem(detail: Any, lines: Lines) -> Problem:
@@ -127,6 +126,8 @@ def _problem(detail: Any, lines: Lines) -> Problem:
         close = get_close_matches(str(key[-1]), allowed, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"allowed here: {', '.join(allowed)}"
         return lines.of(key), f"{where} is not a key of a study file; {hint}"
+    if kind == "invalid_key":
+        return lines.of(key) or 1, f"{where} is not a key of a study file; keys are words"
     if kind == "missing":
         return lines.of(key[:-1]) or 1, f"{where} is missing"
     context = detail.get("ctx", {})

@@ -32,8 +32,10 @@ class Lines:
     def of(self, key: tuple[object, ...]) -> int | None:
         """Line of that key, or of the nearest key above it; None for the whole file."""
         for size in range(len(key), 0, -1):
-            if key[:size] in self.by_key:
-                return self.by_key[key[:size]]
+            # A key written as a number is remembered as it is written.
+            for start in (key[:size], (*key[: size - 1], str(key[size - 1]))):
+                if start in self.by_key:
+                    return self.by_key[start]
         return None
 
 
