@@ -17,9 +17,9 @@ from analysis.mmrm.statistics import Pattern, SufficientStatistics
 
 Array = NDArray[np.float64]
 
-# A column that is reproduced by the columns before it up to this share of its length is dropped;
-# the value R's lm uses for its QR decomposition.
-RANK_TOLERANCE = 1e-7
+# A column that is reproduced by the columns before it up to this share of its length is dropped.
+# Smaller than R's 1e-7: columns are not centred, and a covariate far from zero is not a constant.
+RANK_TOLERANCE = 1e-10
 # Residuals smaller than this share of the outcome's length are rounding: nothing is left to model.
 CONSTANT_TOLERANCE = 1e-10
 

@@ -6,6 +6,7 @@ reference (treatment contrasts); text is ordered alphabetically.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ Array = NDArray[np.float64]
 # Rows turned into design columns at a time: bounds memory without costing speed.
 ROWS_AT_ONCE = 200_000
 ROWS_TO_LEARN = 100
+# Squares of larger numbers, summed over patients, leave the range of double precision.
+LARGEST = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Design:
     formula : str
     spec : formulaic.ModelSpec
         The right-hand side, with the levels learnt from the data.
+    variables : tuple of str
+        Columns of the data that the right-hand side reads.
     columns : tuple of str
         Names of the p design columns.
     visits : tuple
@@ -51,6 +56,7 @@ class Design:
 
     formula: str
     spec: ModelSpec
+    variables: tuple[str, ...]
     columns: tuple[str, ...]
     visits: tuple[object, ...]
     cells: pd.DataFrame
@@ -75,14 +81,16 @@ def build_design(
         Unknown columns, a formula that cannot be read, two rows for a patient at a visit, no rows.
     """
     parsed, outcome = _parse(formula, data, subject, visit)
-    used = sorted(str(name) for name in parsed.required_variables)
+    variables = _variables(parsed, data)
+    used = sorted({outcome, *variables})
     frame, dropped = _complete_rows(data, [*dict.fromkeys([*used, subject, visit])], outcome)
     frame, notes = _with_levels(frame, used, visit, subject, outcome, data)
     subjects = pd.factorize(frame[subject], sort=False)[0].astype(np.int64)
     visits = frame[visit].cat.codes.to_numpy().astype(np.int64)
     order = np.argsort(subjects * len(frame[visit].cat.categories) + visits, kind="stable")
     _refuse_duplicates(subjects[order], visits[order], frame, order, subject, visit)
-    spec = _model_spec(parsed, frame)
+    _refuse_constant_visits(frame, outcome, visit)
+    spec, matrix = _model_spec(parsed, frame)
     columns = tuple(str(name) for name in spec.column_names)
     names = [name for name in used if isinstance(frame[name].dtype, pd.CategoricalDtype)]
     factors = {name: frame[name].cat.categories for name in dict.fromkeys([*names, visit])}
@@ -90,20 +98,24 @@ def build_design(
     cells = pd.DataFrame({name: frame[name].cat.codes.to_numpy() for name in factors})
     cells["__subject__"] = subjects
     design = Design(
-        formula, spec, columns, tuple(frame[visit].cat.categories), cells, factors,
+        formula, spec, variables, columns, tuple(frame[visit].cat.categories), cells, factors,
         {name: float(frame[name].mean()) for name in numeric}, dropped, notes,
     )  # fmt: skip
-    return design, _reduce(design, frame, outcome, subjects, visits, order)
+    return design, _reduce(design, frame, matrix, outcome, subjects, visits, order)
 
 
 def _parse(
     formula: str, data: pd.DataFrame, subject: str, visit: str
 ) -> tuple[Formula, str]:
+    if not isinstance(data, pd.DataFrame):
+        raise ModelError(f"The data are a {type(data).__name__}; pass a pandas DataFrame.")
     for role, name in (("subject", subject), ("visit", visit)):
         if name not in data.columns:
             raise ModelError(
                 f"{role}={name!r} is not a column of the data; it has {_short(data.columns)}."
             )
+    if not isinstance(formula, str) or formula.count("~") != 1:
+        raise ModelError(f"The formula {formula!r} cannot be read. Write it as outcome ~ terms.")
     try:
         parsed = Formula(formula)
         left, right = parsed.lhs, parsed.rhs
@@ -130,10 +142,26 @@ def _parse(
     return parsed, outcomes[0]
 
 
+def _variables(parsed: Formula, data: pd.DataFrame) -> tuple[str, ...]:
+    """Columns of the data that the right-hand side reads, also inside transforms."""
+    found = {str(name) for name in parsed.rhs.required_variables}
+    for factor in {str(factor.expr) for term in parsed.rhs for factor in term.factors}:
+        # formulaic does not report what its own stateful transforms (poly, bs, center) read.
+        try:
+            nodes = list(ast.walk(ast.parse(factor, mode="eval")))
+        except SyntaxError:
+            continue
+        found |= {n.id for n in nodes if isinstance(n, ast.Name) and n.id in data.columns}
+    return tuple(sorted(found))
+
+
 def _complete_rows(
     data: pd.DataFrame, names: list[str], outcome: str
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     frame = data[names]
+    if frame.columns.has_duplicates:
+        twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
+        raise ModelError(f"The data have more than one column called {twice}. Rename or drop one.")
     if not pd.api.types.is_numeric_dtype(frame[outcome]):
         raise ModelError(
             f"The outcome {outcome!r} holds {frame[outcome].dtype} values; it must hold numbers."
@@ -151,7 +179,31 @@ def _complete_rows(
         raise ModelError(
             f"No row is left to fit: of {len(data)} rows, {dropped}. Check the columns' names and codes."
         )
+    _refuse_outlandish(frame)
     return frame, dropped
+
+
+def _refuse_outlandish(frame: pd.DataFrame) -> None:
+    for name, values in frame.select_dtypes("number").items():
+        largest = float(values.abs().max())
+        if largest > LARGEST:
+            raise ModelError(
+                f"Column {name!r} holds values up to {largest:.1e}, whose squares cannot be summed. "
+                "Look for a wrong unit or a code for missing values."
+            )
+
+
+def _refuse_constant_visits(frame: pd.DataFrame, outcome: str, visit: str) -> None:
+    values = frame.groupby(visit, observed=True)[outcome].agg(["min", "max", "size"])
+    same = values[(values["min"] == values["max"]) & (values["size"] > 1)]
+    if len(same) and frame[outcome].nunique() > 1:
+        where = "; ".join(
+            f"{low:g} at {name}" for name, low in zip(same.index, same["min"], strict=True)
+        )
+        raise ModelError(
+            f"All values of {outcome!r} at a visit are the same ({where}), so they have no spread to "
+            "estimate. Look for a wrong code, or leave the visit out."
+        )
 
 
 def _with_levels(
@@ -196,12 +248,13 @@ def _refuse_duplicates(
     )
 
 
-def _model_spec(parsed: Formula, frame: pd.DataFrame) -> ModelSpec:
-    """Learn the columns of the right-hand side."""
+def _model_spec(parsed: Formula, frame: pd.DataFrame) -> tuple[ModelSpec, Array | None]:
+    """Columns of the right-hand side and, of a frame small enough to take at once, its rows."""
     plain = all(str(factor) in frame for term in parsed.rhs for factor in term.factors)
     # Levels live in the categorical dtype, so a few rows teach the columns of plain terms; a
     # transform that learns from the data (a spline's knots) has to see every row.
-    sample = frame.iloc[:ROWS_TO_LEARN] if plain else frame
+    small = len(frame) <= ROWS_AT_ONCE
+    sample = frame.iloc[:ROWS_TO_LEARN] if plain and not small else frame
     try:
         matrix = parsed.rhs.get_model_matrix(
             sample, context={}, output="numpy", ensure_full_rank=True
@@ -210,17 +263,17 @@ def _model_spec(parsed: Formula, frame: pd.DataFrame) -> ModelSpec:
         raise ModelError(
             f"The formula cannot be applied to the data: {str(error).splitlines()[0]}."
         ) from error
-    return matrix.model_spec
+    return matrix.model_spec, np.asarray(matrix, dtype=np.float64) if small else None
 
 
 def _reduce(
-    design: Design, frame: pd.DataFrame, outcome: str, subjects: NDArray[np.int64],
-    visits: NDArray[np.int64], order: NDArray[np.int64],
+    design: Design, frame: pd.DataFrame, matrix: Array | None, outcome: str,
+    subjects: NDArray[np.int64], visits: NDArray[np.int64], order: NDArray[np.int64],
 ) -> SufficientStatistics:  # fmt: skip
     """Blocks of whole patients, each reduced and added."""
     values = frame[outcome].to_numpy(dtype=np.float64)
-    names = [name for name in frame.columns if name != outcome]
-    needed = [name for name in names if name in design.spec.required_variables]
+    # A formula without columns still needs a frame to take the number of rows from.
+    needed = list(design.variables) or [outcome]
     by_subject = subjects[order]
     total = SufficientStatistics.empty(design.columns, len(design.visits))
     start = 0
@@ -229,7 +282,7 @@ def _reduce(
         while stop < len(order) and by_subject[stop] == by_subject[stop - 1]:
             stop += 1
         index = order[start:stop]
-        rows = design.rows(frame[needed].iloc[index]) if needed else np.ones((len(index), 1))
+        rows = design.rows(frame[needed].iloc[index]) if matrix is None else matrix[index]
         block = np.concatenate([rows, values[index, None]], axis=1)
         total = total + SufficientStatistics.from_arrays(
             design.columns, len(design.visits), by_subject[start:stop], visits[index], block

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg import solve_triangular
 
 from analysis.mmrm.statistics import SufficientStatistics
 
@@ -24,24 +24,31 @@ class Point:
 
     Attributes
     ----------
-    sigma : ndarray, shape (m, m)
+    sigma, lower : ndarray, shape (m, m)
+        The covariance and its Cholesky factor.
     value : float
         −2 log-likelihood (restricted if `reml`).
     beta : ndarray, shape (p,)
         Generalised least squares at `sigma`.
-    cov : ndarray, shape (p, p)
-        (X'Ω⁻¹X)⁻¹.
+    root : ndarray, shape (p, p)
+        Upper triangular, root root' = (X'Ω⁻¹X)⁻¹.
     inverses : tuple of ndarray
         Inverse of the covariance at each pattern's visits.
     reml : bool
     """
 
     sigma: Array
+    lower: Array
     value: float
     beta: Array
-    cov: Array
+    root: Array
     inverses: tuple[Array, ...]
     reml: bool
+
+    @property
+    def cov(self) -> Array:
+        """Covariance of `beta`, (X'Ω⁻¹X)⁻¹; shape (p, p)."""
+        return self.root @ self.root.T
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,8 @@ class Curvature:
 
     Attributes
     ----------
+    score : ndarray, shape (m, m)
+        Symmetric G with df = tr(dΣ G).
     gradient : ndarray, shape (k,)
     hessian, average : ndarray, shape (k, k)
         Observed second derivatives, and the average of observed and expected ones
@@ -58,6 +67,7 @@ class Curvature:
         P_h, the derivatives of X'Ω⁻¹X.
     """
 
+    score: Array
     gradient: Array
     hessian: Array
     average: Array
@@ -75,6 +85,10 @@ def evaluate(statistics: SufficientStatistics, sigma: Array, reml: bool = True) 
     p = len(statistics.columns)
     total = np.zeros((p + 1, p + 1))
     log_determinant, inverses = 0.0, []
+    try:
+        whole = np.linalg.cholesky(sigma)
+    except np.linalg.LinAlgError:
+        return None
     for pattern in statistics.patterns:
         visits = list(pattern.visits)
         try:
@@ -82,7 +96,7 @@ def evaluate(statistics: SufficientStatistics, sigma: Array, reml: bool = True) 
         except np.linalg.LinAlgError:
             return None
         log_determinant += 2 * pattern.n * float(np.log(np.diag(lower)).sum())
-        inverse_lower = solve_triangular(lower, np.eye(len(visits)), lower=True)
+        inverse_lower = np.linalg.inv(lower)
         inverses.append(inverse_lower.T @ inverse_lower)
         white = (inverse_lower @ pattern.root).reshape(-1, p + 1)
         total += white.T @ white
@@ -90,8 +104,8 @@ def evaluate(statistics: SufficientStatistics, sigma: Array, reml: bool = True) 
         factor = np.linalg.cholesky(total[:p, :p])
     except np.linalg.LinAlgError:
         return None
-    beta = cho_solve((factor, True), total[:p, p])
-    cov = cho_solve((factor, True), np.eye(p))
+    root = solve_triangular(factor, np.eye(p), lower=True).T
+    beta = root @ (root.T @ total[:p, p])
     quadratic = float(total[p, p] - total[:p, p] @ beta)
     degrees = statistics.n_obs - (p if reml else 0)
     value = degrees * np.log(2 * np.pi) + log_determinant + quadratic
@@ -99,20 +113,19 @@ def evaluate(statistics: SufficientStatistics, sigma: Array, reml: bool = True) 
         value += 2 * float(np.log(np.diag(factor)).sum())
     if not np.isfinite(value):
         return None
-    return Point(sigma, float(value), beta, cov, tuple(inverses), reml)
+    return Point(sigma, whole, float(value), beta, root, tuple(inverses), reml)
 
 
 def _moments(statistics: SufficientStatistics, point: Point) -> list[tuple[Array, Array]]:
     """Per pattern: R_g, residual cross-products, and M_g, the part that estimating β took away."""
     p = len(statistics.columns)
-    half = np.linalg.cholesky(point.cov)
     moments = []
     for pattern in statistics.patterns:
         design, outcome = pattern.root[..., :p], pattern.root[..., p]
         residual = outcome - design @ point.beta
         lost = np.zeros((len(pattern.visits),) * 2)
         if point.reml:
-            spread = np.moveaxis(design @ half, 1, 0).reshape(len(pattern.visits), -1)
+            spread = np.moveaxis(design @ point.root, 1, 0).reshape(len(pattern.visits), -1)
             lost = spread @ spread.T
         moments.append((residual.T @ residual, lost))
     return moments
@@ -120,8 +133,13 @@ def _moments(statistics: SufficientStatistics, point: Point) -> list[tuple[Array
 
 def score(statistics: SufficientStatistics, point: Point) -> Array:
     """Gradient of −2 log-likelihood as the symmetric matrix G, df = tr(dΣ G); shape (m, m)."""
+    return _score(statistics, point, _moments(statistics, point))
+
+
+def _score(
+    statistics: SufficientStatistics, point: Point, moments: list[tuple[Array, Array]]
+) -> Array:
     total = np.zeros_like(point.sigma)
-    moments = _moments(statistics, point)
     for pattern, inverse, (residual, lost) in zip(
         statistics.patterns, point.inverses, moments, strict=True
     ):
@@ -142,10 +160,10 @@ def curvature(statistics: SufficientStatistics, point: Point) -> Curvature:
     m, p = point.sigma.shape[0], len(statistics.columns)
     rows, columns = pairs(m)
     half = np.where(rows == columns, 0.5, 1.0)
-    gradient = score(statistics, point)
+    moments = _moments(statistics, point)
+    gradient = _score(statistics, point, moments)
     cross, tilt = np.zeros((m, p, m, p)), np.zeros((m, p, m))
     bilinear, mean_bilinear = np.zeros((m, m, m, m)), np.zeros((m, m, m, m))
-    moments = _moments(statistics, point)
     for pattern, inverse, (residual, lost) in zip(
         statistics.patterns, point.inverses, moments, strict=True
     ):
@@ -168,7 +186,7 @@ def curvature(statistics: SufficientStatistics, point: Point) -> Curvature:
         cross[rows, :, columns, :] + cross[columns, :, rows, :]
     )
     shifts = -half[:, None] * (tilt[rows, :, columns] + tilt[columns, :, rows])
-    root = np.linalg.cholesky(point.cov)
+    root = point.root
     bent = (shifts @ root) @ (shifts @ root).T
     hessian = _fold(bilinear, rows, columns, half) - 2 * bent
     if point.reml:
@@ -176,7 +194,7 @@ def curvature(statistics: SufficientStatistics, point: Point) -> Curvature:
         hessian -= turned @ turned.T
     average = _fold(mean_bilinear, rows, columns, half) - bent
     slope = 2 * half * gradient[rows, columns]
-    return Curvature(slope, (hessian + hessian.T) / 2, (average + average.T) / 2, slopes)
+    return Curvature(gradient, slope, (hessian + hessian.T) / 2, (average + average.T) / 2, slopes)
 
 
 def _fold(product: Array, rows: Array, columns: Array, half: Array) -> Array:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
+from formulaic.errors import DataMismatchWarning
 from numpy.typing import NDArray
 
 from analysis.errors import ModelError
@@ -73,6 +75,10 @@ class LSMeans:
                 rows.append(self.matrix[one] - self.matrix[other])
                 names.append(f"{labels[one]} - {labels[other]}")
                 keys.append(key if isinstance(key, tuple) else (key,))
+        if not rows:
+            raise ModelError(
+                f"There is nothing to compare: {list(self.specs)} has one level. Name a factor with more."
+            )
         result = self.fit.contrast(np.array(rows), names=names, alpha=alpha)
         frame = result.frame
         for position, name in enumerate(self.by):
@@ -109,13 +115,14 @@ def reference_rows(
         Levels, the last factor changing fastest.
     rows : ndarray, shape (len(keys), p)
     """
+    if len(set(names)) < len(names):
+        raise ModelError(f"LS means name a factor twice: {list(names)}. Name each once.")
     unknown = [name for name in names if name not in design.factors]
     if unknown:
         raise ModelError(
             f"{unknown} cannot be used for LS means: the factors are {list(design.factors)}."
         )
-    required = design.spec.required_variables
-    others = [name for name in design.factors if name not in names and name in required]
+    others = [name for name in design.factors if name not in names and name in design.variables]
     order = [*names, *others]
     grid = list(product(*(design.factors[name] for name in order)))
     frame = pd.DataFrame(
@@ -126,7 +133,15 @@ def reference_rows(
     )
     for name, mean in design.means.items():
         frame[name] = mean
-    rows = design.rows(frame)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DataMismatchWarning)
+            rows = design.rows(frame)
+    except DataMismatchWarning as error:
+        raise ModelError(
+            f"LS means hold {list(design.means)} at their means, but the formula {design.formula!r} uses "
+            "one of them as categories. Make it categorical in the data instead."
+        ) from error
     keys = list(product(*(design.factors[name] for name in names)))
     return keys, rows.reshape(len(keys), -1, rows.shape[1]).mean(axis=1)
 

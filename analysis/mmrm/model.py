@@ -11,14 +11,12 @@ import pandas as pd
 from analysis.errors import ConvergenceWarning, ModelError
 from analysis.mmrm.basis import Basis, working_statistics
 from analysis.mmrm.design import Design, build_design
-from analysis.mmrm.optimise import Optimum, maximise
+from analysis.mmrm.optimise import SINGULAR_CORRELATION, Optimum, collinearity, maximise
 from analysis.mmrm.results import MMRMResults
 from analysis.mmrm.start import starting_covariance
 from analysis.mmrm.statistics import SufficientStatistics
 
 COVARIANCES = ("us",)
-# Smallest eigenvalue of the correlation between visits below which they count as collinear.
-SINGULAR_CORRELATION = 1e-8
 
 
 @dataclass(frozen=True)
@@ -143,23 +141,22 @@ def _refuse_too_few(statistics: SufficientStatistics, basis: Basis, design: Desi
 
 
 def _judge(optimum: Optimum, design: Design) -> None:
-    sigma = optimum.point.sigma
-    spread = np.sqrt(np.diag(sigma))
-    values, vectors = np.linalg.eigh(sigma / np.outer(spread, spread))
-    if values[0] < SINGULAR_CORRELATION:
-        worst = np.argsort(-np.abs(vectors[:, 0]))[:2]
-        names = " and ".join(str(design.visits[k]) for k in sorted(worst))
+    smallest, vector = collinearity(optimum.point.sigma)
+    worst = np.argsort(-np.abs(vector))[:2]
+    names = " and ".join(str(design.visits[k]) for k in sorted(worst))
+    if smallest < SINGULAR_CORRELATION:
         raise ModelError(
             f"The values at visits {names} determine each other (smallest eigenvalue of the correlation "
-            f"between visits {values[0]:.1e}). Look for a visit copied from another, for values carried "
+            f"between visits {smallest:.1e}). Look for a visit copied from another, for values carried "
             "forward, or for too few patients."
         )
     try:
         np.linalg.cholesky(optimum.curvature.hessian)
     except np.linalg.LinAlgError as error:
         raise ModelError(
-            "The covariance between visits is not determined by these data (the likelihood is flat at its "
-            "maximum). There are too few patients for this many visits: leave visits out or merge them."
+            "The covariance between visits is not determined by these data: the likelihood has no "
+            f"maximum, it rises as the visits (foremost {names}) come to determine each other. There are "
+            "too few patients for this many visits: leave visits out or merge them."
         ) from error
     if not optimum.converged:
         warnings.warn(

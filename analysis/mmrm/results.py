@@ -53,7 +53,7 @@ class MMRMResults:
 
     @cached_property
     def _cov_kept(self) -> Array:
-        half = solve_triangular(self.basis.triangle, np.linalg.cholesky(self.optimum.point.cov))
+        half = solve_triangular(self.basis.triangle, self.optimum.point.root)
         return self.basis.scale**2 * (half @ half.T)
 
     @cached_property

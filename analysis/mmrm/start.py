@@ -11,10 +11,11 @@ from analysis.mmrm.statistics import SufficientStatistics
 Array = NDArray[np.float64]
 
 EM_POLISH = 2
-# Moments of incomplete pairs need not be positive definite: covariances shrink by this factor
-# until the smallest eigenvalue passes this share of the smallest variance.
+# Moments of incomplete pairs need not be positive definite: correlations shrink by this factor until
+# the smallest eigenvalue passes this bound.
 SHRINK = 0.9
 EIGEN_SHARE = 1e-4
+SMALLEST_SPREAD = 1e-8
 
 
 def moment_covariance(statistics: SufficientStatistics) -> Array:
@@ -26,26 +27,23 @@ def moment_covariance(statistics: SufficientStatistics) -> Array:
         residual = pattern.root[..., p]
         total[np.ix_(pattern.visits, pattern.visits)] += residual.T @ residual
     moments = total / np.maximum(statistics.pair_counts(), 1)
-    variances = np.diag(moments).copy()
+    spread = np.sqrt(np.diag(moments))
     # A visit fitted without residual would start at a singular matrix.
-    variances = np.maximum(variances, 1e-6 * variances.max())
-    covariances = moments - np.diag(np.diag(moments))
-    while True:
-        candidate = covariances + np.diag(variances)
-        if np.linalg.eigvalsh(candidate)[0] > EIGEN_SHARE * variances.min():
-            return candidate
-        covariances *= SHRINK
+    spread = np.maximum(spread, SMALLEST_SPREAD * spread.max())
+    correlation = moments / np.outer(spread, spread)
+    np.fill_diagonal(correlation, 0.0)
+    while np.linalg.eigvalsh(correlation)[0] < EIGEN_SHARE - 1:
+        correlation *= SHRINK
+    return (correlation + np.eye(m)) * np.outer(spread, spread)
 
 
 def starting_covariance(statistics: SufficientStatistics, reml: bool) -> Array:
     """Moments followed by EM steps, which cannot lower the likelihood; shape (m, m)."""
     sigma = moment_covariance(statistics)
+    point = evaluate(statistics, sigma, reml)
     for _ in range(EM_POLISH):
-        point = evaluate(statistics, sigma, reml)
         if point is None:
             break
-        candidate = em_step(statistics, point)
-        if evaluate(statistics, candidate, reml) is None:
-            break
-        sigma = candidate
-    return sigma
+        sigma = point.sigma
+        point = evaluate(statistics, em_step(statistics, point), reml)
+    return sigma if point is None else point.sigma
