@@ -1,0 +1,1 @@
+"""Readers: one function a file format, one `Table` whatever the format was."""

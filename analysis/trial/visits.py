@@ -1,0 +1,182 @@
+"""Which scheduled visit a record belongs to: by its label, or by when it was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.readers.finding import Finding, finding, listed, quoted
+from analysis.studies.records import Study, Visit
+from analysis.trial.cells import code_key
+from analysis.trial.dates import dates_of
+from analysis.trial.numerals import numbers_of
+from analysis.trial.source import Rows, Source
+
+DAYS_PER_WEEK = 7
+NOT_SCHEDULED = "visit is not in the schedule"
+NO_VISIT = "visit is empty"
+OUTSIDE = "outside every visit window"
+NO_TIME = "time of the record is not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """Visit of each row: its position in the schedule (-1 for none), and days after it."""
+
+    rows: Rows
+    place: NDArray[np.int64]
+    days_after: NDArray[np.float64]
+    findings: tuple[Finding, ...]
+
+
+def visit_codes(study: Study) -> Mapping[str, int]:
+    """Position in the schedule of every way a visit may be written.
+
+    A visit is written as its code, or, where it has none, as its name or its week.
+    """
+    codes: dict[str, int] = {}
+    for place, visit in enumerate(study.visits.schedule):
+        if visit.code is None:
+            codes.setdefault(code_key(visit.week), place)
+    for place, visit in enumerate(study.visits.schedule):
+        codes[code_key(visit.name if visit.code is None else visit.code)] = place
+    return codes
+
+
+def visits_of(study: Study, rows: Rows, patients: Rows | None) -> Visited:
+    """Find the visit of every row of a long file; rows without one are set aside, with a finding.
+
+    Parameters
+    ----------
+    study : Study
+    rows : Rows
+        Rows of the outcomes file.
+    patients : Rows or None
+        Rows of the patients file, which may hold the date of randomisation.
+    """
+    if study.visits.by == "label":
+        return _by_label(study, rows)
+    days, rows, found = _days(study, rows, patients)
+    place, after = nearest(study.visits.schedule, days)
+    timed = ~np.isnan(days)
+    outside = rows.used & timed & (place < 0)
+    for row in np.flatnonzero(outside):
+        message = (
+            f"The record was taken on day {days[row]:g}, which no visit's window holds; it was set "
+            "aside. Widen window_days in the study file if it belongs to a visit."
+        )
+        found.append(
+            finding("outside_window", "warning", message, file=rows.source.name,
+                    row=int(rows.source.rows[row]), column=study.visits.column or "",
+                    patient=str(rows.keys[row]), value=f"{days[row]:g}")
+        )  # fmt: skip
+    return Visited(rows.without(outside, OUTSIDE), place, after, tuple(found))
+
+
+def nearest(
+    schedule: tuple[Visit, ...], days: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Nearest visit whose window holds a day; the earlier of two that are equally near.
+
+    Parameters
+    ----------
+    schedule : tuple of Visit
+        With `window_days`: days before and after the scheduled day that still count.
+    days : ndarray
+        Days since randomisation.
+
+    Returns
+    -------
+    tuple of ndarray
+        Position in the schedule (-1 where no window holds the day), and days after its scheduled
+        day (negative before it).
+    """
+    away = np.full((len(schedule), len(days)), np.inf)
+    for place, visit in enumerate(schedule):
+        before, after = visit.window_days or (0.0, 0.0)
+        offset = days - visit.week * DAYS_PER_WEEK
+        within = (offset >= -before) & (offset <= after)
+        away[place] = np.where(within, np.abs(offset), np.inf)
+    place = away.argmin(axis=0).astype(np.int64)
+    scheduled = np.array([visit.week * DAYS_PER_WEEK for visit in schedule])[place]
+    return np.where(np.isfinite(away.min(axis=0)), place, -1), days - scheduled
+
+
+def _by_label(study: Study, rows: Rows) -> Visited:
+    codes = visit_codes(study)
+    column = study.visits.column or ""
+    cells = rows.source.cells(column)
+    place = cells.each(
+        lambda text: codes.get(code_key(text), codes.get(cells.labels.get(text, ""), -1)), np.int64
+    )
+    empty = rows.used & cells.blank
+    unknown = rows.used & ~cells.blank & (place < 0)
+    found = []
+    text = cells.text
+    for label, count in pd.Series(text[unknown], dtype="object").value_counts(sort=False).items():
+        message = (
+            f"{count} rows are at the visit {quoted(label)}, which the schedule does not have; "
+            f"they were set aside. It has {listed([v.name for v in study.visits.schedule])}."
+        )
+        row = int(cells.rows[np.flatnonzero(unknown & (text == label))[0]])
+        found.append(
+            finding("unknown_visit", "warning", message, file=rows.source.name, row=row,
+                    column=column, value=label)
+        )  # fmt: skip
+    if empty.any():
+        message = f"{int(empty.sum())} rows name no visit; they were set aside."
+        row = int(cells.rows[np.flatnonzero(empty)[0]])
+        found.append(
+            finding("unknown_visit", "warning", message, file=rows.source.name, row=row,
+                    column=column)
+        )  # fmt: skip
+    rows = rows.without(empty, NO_VISIT).without(unknown, NOT_SCHEDULED)
+    return Visited(rows, place, np.zeros(len(place)), tuple(found))
+
+
+def _days(
+    study: Study, rows: Rows, patients: Rows | None
+) -> tuple[NDArray[np.float64], Rows, list[Finding]]:
+    """Days since randomisation of each row; rows whose time is not known are set aside."""
+    source, column = rows.source, study.visits.column or ""
+    cells = source.cells(column)
+    if study.visits.by == "date":
+        read = dates_of(cells, rows.used, order=study.data.dates, file=source.name)
+        start, found = _starts(study, rows, patients)
+        days = read.days - start
+        found = [*read.findings, *found]
+    else:
+        numbers = numbers_of(cells, rows.used, decimal=study.data.decimal, file=source.name)
+        days = numbers.values * (DAYS_PER_WEEK if study.visits.by == "week" else 1)
+        found = list(numbers.findings)
+    untimed = rows.used & np.isnan(days)
+    if untimed.any():
+        first = int(source.rows[np.flatnonzero(untimed)[0]])
+        message = (
+            f"{int(untimed.sum())} rows were set aside because their {study.visits.by}, or the "
+            "start it counts from, is not known."
+        )
+        found.append(
+            finding("no_time", "warning", message, file=source.name, row=first, column=column)
+        )
+    return days, rows.without(untimed, NO_TIME), found
+
+
+def _starts(
+    study: Study, rows: Rows, patients: Rows | None
+) -> tuple[NDArray[np.float64], list[Finding]]:
+    """Day of randomisation for each row, from the same file or the patients file."""
+    column = study.visits.start or ""
+    home = rows if column in rows.source or patients is None else patients
+    source: Source = home.source
+    read = dates_of(source.cells(column), home.used, order=study.data.dates, file=source.name)
+    if home is rows:
+        return read.days, list(read.findings)
+    known = pd.Series(read.days, index=pd.Series(home.keys, dtype="str"))
+    known = known[home.used]
+    known = known[~known.index.duplicated()]
+    return known.reindex(pd.Series(rows.keys, dtype="str")).to_numpy(), list(read.findings)

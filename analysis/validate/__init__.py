@@ -1,0 +1,1 @@
+"""Validation: every rule looks at the whole trial, and all findings come back at once."""
