@@ -1,0 +1,96 @@
+"""The study file of a simulated trial, as a record."""
+
+from __future__ import annotations
+
+from analysis.simulate.scenario import Scenario
+from analysis.studies.records import (
+    Arm,
+    Covariate,
+    Data,
+    Estimand,
+    Events,
+    Measure,
+    Study,
+    Therapy,
+    Visit,
+    Visits,
+)
+
+KINDS = ("stopped_therapy", "rescue_medication", "other_therapy", "lost", "adverse_event")
+
+
+def visit_name(week: float) -> str:
+    """Name of the visit in this week."""
+    return "baseline" if week == 0.0 else f"week {week:g}"
+
+
+def study_of(scenario: Scenario) -> Study:
+    """Describe a scenario as a study, before any outcome is drawn.
+
+    Parameters
+    ----------
+    scenario : Scenario
+
+    Returns
+    -------
+    Study
+        As it reads back from the study file that `write_trial` makes.
+    """
+    return Study(
+        title=scenario.title,
+        description=scenario.description,
+        design="randomised",
+        simulated=True,
+        data=Data(
+            outcomes="outcomes.csv", patients="patients.csv", events="events.csv",
+            truth="truth.csv", licence="BSD-3-Clause",
+        ),
+        layout="long",
+        patient=("patient",),
+        site="site",
+        therapist="therapist",
+        therapy=Therapy(
+            column="therapy",
+            comparator=scenario.comparator.label,
+            arms=tuple(
+                Arm(label=t.label, randomised=scenario.per_arm) for t in scenario.treatments
+            ),
+        ),
+        visits=Visits(
+            column="visit", schedule=tuple(_visit(scenario, week) for week in scenario.weeks)
+        ),
+        measures=tuple(
+            Measure(name=scale.name, label=scale.label, instrument=scale.instrument,
+                    column=scale.name, primary=scale is scenario.pain_scale)
+            for scale in scenario.scales
+        ),
+        covariates=_covariates(scenario),
+        events=Events(
+            kind="kind", kinds={kind: kind for kind in KINDS}, week="week", what="what",
+            serious="serious", related="related",
+        ),
+        estimand=Estimand(
+            population=f"People with chronic pain of {scenario.pain.entry[0]:g} or more at entry",
+            summary="Difference in mean relief between therapies",
+        ),
+    )  # fmt: skip
+
+
+def _visit(scenario: Scenario, week: float) -> Visit:
+    horizon = {scenario.short: "short", scenario.long: "long"}.get(week, "")
+    since = None if week == 0.0 else week - scenario.treatment_end
+    return Visit(name=visit_name(week), week=week, weeks_since_end=since, baseline=week == 0.0,
+                 horizon=horizon)  # fmt: skip
+
+
+def _covariates(scenario: Scenario) -> tuple[Covariate, ...]:
+    return (
+        Covariate(name="age", column="age", label="Age", type="number", unit="years",
+                  range=scenario.people.age_range),
+        Covariate(name="sex", column="sex", label="Sex", type="category",
+                  labels={"F": "female", "M": "male"}),
+        Covariate(name="duration", column="duration", label="Duration of pain", type="number",
+                  unit="years", range=(0.0, 200.0)),
+        Covariate(name="expectation", column="expectation", label="Expectation of relief",
+                  type="number", unit="points", range=(0.0, 10.0)),
+    )  # fmt: skip
