@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import stats
+from scipy import optimize, stats
 
 Kind = Literal["interval", "complement", "whole line"]
 
-ROUNDS = 5  # limits move by less than rounding after three: degrees of freedom change slowly in ρ
+# Of an angle in radians: limits are then exact to rounding, whatever their size.
+ANGLE_TOLERANCE = 1e-14
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,13 @@ class FiellerSet:
     kind: Kind
     low: float
     high: float
+
+    def __contains__(self, ratio: float) -> bool:
+        if self.kind == "whole line":
+            return True
+        if self.kind == "interval":
+            return self.low <= ratio <= self.high
+        return ratio <= self.high or ratio >= self.low
 
 
 def fieller_set(
@@ -50,35 +58,45 @@ def fieller_set(
 
     Notes
     -----
-    Limits solve (b² − t² v_b) ρ² − 2 (ab − t² v_ab) ρ + (a² − t² v_a) = 0, t taken at each limit's own
-    degrees of freedom.
+    A ratio ρ = tan φ is kept where (a cos φ − b sin φ)² is at most t² times its variance, t taken
+    at that ratio's own degrees of freedom. On the half circle of φ an infinite ratio is a point
+    like any other, the estimate is kept for certain, and the ratio most against the data is known
+    in closed form (it is orthogonal to V⁻¹(a, b)). Each limit lies between these two, so that a
+    bracketing search cannot miss it or take one limit for the other.
+
+    References
+    ----------
+    Fieller 1954, J R Stat Soc B 16:175.
     """
 
-    def quantile(ratio: float) -> float:
-        return float(stats.t.ppf(1 - alpha / 2, df(ratio)))
+    def excess(angle: float) -> float:
+        """Positive where the ratio is rejected."""
+        one, other = math.cos(angle), math.sin(angle)
+        variance = one * one * var_a - 2 * one * other * cov + other * other * var_b
+        t = stats.t.ppf(1 - alpha / 2, df(_ratio(angle)))
+        return float((one * a - other * b) ** 2 - t * t * max(variance, 0.0))
 
-    def roots(t: float) -> tuple[float, float, float] | None:
-        lead = b * b - t * t * var_b
-        half = a * b - t * t * cov
-        rest = a * a - t * t * var_a
-        discriminant = half * half - lead * rest
-        if discriminant < 0 or lead == 0:
-            return None
-        # The larger root first, the other from the product of roots: no digits cancel.
-        pivot = half + math.copysign(math.sqrt(discriminant), half)
-        one = pivot / lead
-        other = rest / pivot if pivot else one
-        return lead, min(one, other), max(one, other)
-
-    first = roots(quantile(math.inf))
-    if first is None:
+    estimate = math.atan2(a, b)
+    worst = _most_rejected(a, b, var_a, var_b, cov, estimate)
+    if excess(worst) <= 0:
         return FiellerSet("whole line", math.nan, math.nan)
-    lead, small, large = first
-    for _ in range(ROUNDS):
-        again_small, again_large = roots(quantile(small)), roots(quantile(large))
-        if again_small is None or again_large is None:
-            return FiellerSet("whole line", math.nan, math.nan)
-        small, large = again_small[1], again_large[2]
-    if lead > 0:
-        return FiellerSet("interval", small, large)
-    return FiellerSet("complement", large, small)
+    low = float(optimize.brentq(excess, worst - math.pi, estimate, xtol=ANGLE_TOLERANCE))
+    high = float(optimize.brentq(excess, estimate, worst, xtol=ANGLE_TOLERANCE))
+    crosses = math.floor(low / math.pi - 0.5) != math.floor(high / math.pi - 0.5)
+    return FiellerSet("complement" if crosses else "interval", math.tan(low), math.tan(high))
+
+
+def _most_rejected(
+    a: float, b: float, var_a: float, var_b: float, cov: float, estimate: float
+) -> float:
+    """Angle of the ratio with the largest statistic, within half a turn above the estimate."""
+    one, other = var_b * a - cov * b, var_a * b - cov * a
+    if one == 0 and other == 0:
+        return estimate + math.pi / 2
+    # Weights (cos φ, −sin φ) are proportional to V⁻¹(a, b), here with the adjugate for the inverse.
+    angle = math.atan2(-other, one)
+    return estimate + (angle - estimate) % math.pi
+
+
+def _ratio(angle: float) -> float:
+    return math.inf if abs(math.cos(angle)) < ANGLE_TOLERANCE else math.tan(angle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from analysis.studies.records import Study
 from analysis.trial.records import Trial
 
 Array = NDArray[np.float64]
+
+METHOD = "MMRM, unstructured, REML, Satterthwaite"
+METHOD_OF_ONE_VISIT = "linear model, REML"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +34,19 @@ class FittedTrial:
     therapies : tuple of str
         Therapies in the model, the comparator first.
     rows : ndarray, shape (therapies, visits, p)
-        Design rows averaged over all patients analysed, with therapy and visit set: standardised to
-        the same patients for every therapy.
+        Design rows averaged over all patients analysed, with therapy and visit set: every therapy
+        is standardised to the same patients (counterfactual means). In a model where no covariate
+        interacts with therapy this is the mean of the average patient.
     turn : float
-        1 where a lower score is better, −1 where a higher one is: relief is turn × (baseline − score).
+        1 where a lower score is better, −1 where a higher one is: relief is turn × (baseline −
+        score).
     baseline : float
-        Mean baseline of the patients analysed; NaN where the study has none.
+        Mean baseline of the patients analysed; NaN where there is none.
     analysed : pandas.DataFrame
         `patient`, `therapy`, `visit`: the values that entered.
     left_out : pandas.DataFrame
-        `reason`, `n`: patients with follow-up that could not enter.
+        `reason`, `n`: patients of the trial who could not enter; with those analysed they add up to
+        all patients.
     """
 
     fit: MMRMResults
@@ -52,53 +59,100 @@ class FittedTrial:
     analysed: pd.DataFrame
     left_out: pd.DataFrame
 
+    @property
+    def method(self) -> str:
+        """How the numbers were made, for the result frame."""
+        return METHOD if len(self.visits) > 1 else METHOD_OF_ONE_VISIT
+
+    def patients(self, therapy: str, visits: tuple[str, ...]) -> int | None:
+        """Patients of a therapy with a value at any of the visits; None where none is named."""
+        if not therapy or not visits:
+            return None
+        rows = self.analysed
+        rows = rows[(rows["therapy"] == therapy) & rows["visit"].isin(visits)]
+        return int(rows["patient"].nunique())
+
 
 def default_formula(study: Study, one_visit: bool, compared: bool, baseline: bool) -> str:
-    """The default mean model, without terms that the study cannot carry."""
+    """The default mean model, without terms that the data cannot carry.
+
+    Parameters
+    ----------
+    study : Study
+        Its covariates with `model: true` enter as main effects.
+    one_visit, compared, baseline : bool
+        Whether there is one follow-up visit only, more than one therapy, a baseline value.
+    """
     terms = [covariate.name for covariate in study.covariates if covariate.model]
     if one_visit:
         parts = (["baseline"] if baseline else []) + terms + (["therapy"] if compared else [])
     else:
-        parts = ["baseline * visit"] if baseline else []
-        parts += [*terms, "therapy * visit" if compared else "visit"]
+        parts = ["baseline * visit" if baseline else "visit", *terms]
+        parts += ["therapy * visit"] if compared else []
     return f"value ~ {' + '.join(parts) if parts else '1'}"
 
 
 def model_frame(trial: Trial, measure: str | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows after baseline with everything the model may use, and who had to be left out.
+    """Rows after baseline with everything the model uses, and who had to be left out.
+
+    A covariate is asked of a patient only if the formula names it. The baseline is asked of
+    everyone as soon as anyone has one, because relief alone is the change from its mean.
 
     Returns
     -------
     frame : pandas.DataFrame
-        `patient`, `therapy`, `visit`, `week`, `value`, `baseline` where the study has one, covariates.
+        `patient`, `therapy`, `visit`, `week`, `value`, `baseline` where there is one, covariates.
     left_out : pandas.DataFrame
-        `reason`, `n` patients.
+        `reason`, `n` patients; each patient counts once, at the first reason.
     """
     study, chosen = trial.study, trial.measure(measure)
-    names = [covariate.name for covariate in study.covariates if covariate.model]
-    rows = trial.outcomes
-    followup = [visit.name for visit in study.followup]
-    rows = rows[(rows["measure"] == chosen.name) & rows["visit"].isin(followup)]
+    names = _covariates(study)
     patients = trial.patients[["patient", "therapy", *names]]
-    if study.baseline_visit is not None:
-        patients = patients.assign(baseline=trial.baseline(chosen.name).to_numpy())
+    baseline = trial.baseline(chosen.name)
+    if baseline.notna().any():
+        patients = patients.assign(baseline=baseline.to_numpy())
         names = ["baseline", *names]
-    frame = rows[["patient", "visit", "week", "value"]].merge(patients, on="patient", how="inner")
-    reasons = []
+    followup = [visit.name for visit in study.followup]
+    rows = trial.outcomes[trial.outcomes["measure"] == chosen.name]
+    rows = rows.loc[rows["visit"].isin(followup), ["patient", "visit", "week", "value"]]
+    frame = rows.merge(patients, on="patient", how="inner")
+    reasons = [("no value after baseline", len(patients) - frame["patient"].nunique())]
     for name in names:
         missing = frame[name].isna()
-        if missing.any():
-            reasons.append((f"no value of {name}", frame.loc[missing, "patient"].nunique()))
-            frame = frame[~missing]
+        reasons.append((f"no value of {name}", frame.loc[missing, "patient"].nunique()))
+        frame = frame[~missing]
+    levels = {name: _observed_levels(frame[name]) for name in names}
     frame = frame.assign(
-        visit=pd.Categorical(frame["visit"].astype(str), followup, ordered=False),
+        **levels,
+        visit=pd.Categorical(frame["visit"].astype(str), followup),
         therapy=pd.Categorical(frame["therapy"].astype(str), list(study.therapies)),
     )
-    return frame.reset_index(drop=True), pd.DataFrame(reasons, columns=["reason", "n"])
+    left_out = pd.DataFrame([r for r in reasons if r[1]], columns=["reason", "n"])
+    return frame.reset_index(drop=True), left_out
+
+
+def _observed_levels(column: pd.Series) -> pd.Series:
+    """The column without categories that nobody has; numbers as they are."""
+    categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    return column.cat.remove_unused_categories() if categorical else column
+
+
+def _covariates(study: Study) -> list[str]:
+    """Covariates that the model needs."""
+    if study.model.formula is None:
+        return [covariate.name for covariate in study.covariates if covariate.model]
+    named = set(re.findall(r"[A-Za-z_]\w*", study.model.formula))
+    return [covariate.name for covariate in study.covariates if covariate.name in named]
 
 
 def fit_trial(trial: Trial, measure: str | None = None) -> FittedTrial:
     """Fit the study's model to a trial.
+
+    Parameters
+    ----------
+    trial : Trial
+    measure : str, optional
+        Name of the measure; the primary one when left out.
 
     Raises
     ------
@@ -109,23 +163,35 @@ def fit_trial(trial: Trial, measure: str | None = None) -> FittedTrial:
     if frame.empty:
         reasons = "; ".join(f"{row.n} patients with {row.reason}" for row in left_out.itertuples())
         raise ModelError(
-            f"No patient has a value after baseline that can be analysed ({reasons or 'no values'}). "
-            "Check the visits and measures of the study file."
+            "No patient has a value after baseline that can be analysed "
+            f"({reasons or 'no values'}). Check the visits and measures of the study file."
         )
     study = trial.study
-    visits = tuple(v for v in frame["visit"].cat.categories if (frame["visit"] == v).any())
-    therapies = tuple(t for t in study.therapies if (frame["therapy"] == t).any())
-    formula = study.model.formula or default_formula(
-        study, len(visits) == 1, len(therapies) > 1, study.baseline_visit is not None
-    )
+    visits = _present(frame["visit"])
+    therapies = _present(frame["therapy"])
+    compared, baseline = len(therapies) > 1, "baseline" in frame
+    formula = study.model.formula
+    if formula is None:
+        formula = default_formula(study, len(visits) == 1, compared, baseline)
     fit = MMRM.from_formula(formula, frame, subject="patient", visit="visit").fit()
     first = frame.drop_duplicates("patient")
-    rows = _standardised(fit, first, visits, therapies)
-    baseline = float(first["baseline"].mean()) if "baseline" in first else np.nan
-    analysed = frame[["patient", "therapy", "visit"]]
     instrument = find_instrument(trial.measure(measure).instrument, study.instruments)
-    turn = 1.0 if instrument.direction == "lower_is_better" else -1.0
-    return FittedTrial(fit, formula, visits, therapies, rows, turn, baseline, analysed, left_out)
+    return FittedTrial(
+        fit=fit,
+        formula=formula,
+        visits=visits,
+        therapies=therapies,
+        rows=_standardised(fit, first, visits, therapies),
+        turn=1.0 if instrument.direction == "lower_is_better" else -1.0,
+        baseline=float(first["baseline"].mean()) if baseline else np.nan,
+        analysed=frame[["patient", "therapy", "visit"]],
+        left_out=left_out,
+    )
+
+
+def _present(column: pd.Series) -> tuple[str, ...]:
+    """Levels that occur, in their order."""
+    return tuple(_observed_levels(column).cat.categories)
 
 
 def _standardised(

@@ -1,0 +1,13 @@
+"""Figures: result frames in, matplotlib Axes out. They never see a model."""
+
+from analysis.figures.courses import plot_course
+from analysis.figures.durability import plot_durability
+from analysis.figures.flow import plot_flow
+from analysis.figures.forest import plot_forest
+from analysis.figures.missingness import plot_missingness
+from analysis.figures.style import Labels, labels_of, new_figure, save
+
+__all__ = [
+    "Labels", "labels_of", "new_figure", "plot_course", "plot_durability", "plot_flow", "plot_forest",
+    "plot_missingness", "save",
+]  # fmt: skip

@@ -1,0 +1,133 @@
+"""Flow of patients: from the file to the analysis, a line per therapy."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+from analysis.figures.style import Labels, look_of, new_figure, say_simulated, styled, wrapped
+
+# Millimetres of the page.
+WIDTH, NAMES, ROW, HEADS = 165.0, 44.0, 8.0, 14.0
+INK, SOFT = "#222222", "#666666"
+REASONS_SHOWN = 4
+
+
+def plot_flow(frame: pd.DataFrame, labels: Labels, ax: Axes | None = None) -> Axes:
+    """Patients in the file, those set aside and why, and how many of each therapy were left when.
+
+    Therapies are lines and stages are columns, so that two and twenty therapies both fit a page;
+    the bar behind a number is its share of those allocated.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Frame of `analysis.describe.flow`.
+    labels : Labels
+    ax : matplotlib Axes, optional
+    """
+    therapies = [name for name in labels.therapies if (frame["therapy"] == name).any()]
+    stages = _stages(frame)
+    aside = _aside(frame)
+    top = max(11.0, 4.0 * len(aside) + 3) + HEADS
+    height = top + ROW * len(therapies) + 2
+    if ax is None:
+        ax = new_figure(width_mm=WIDTH, height_mm=height + 8)[1][0]
+    with styled():
+        ax.set_axis_off()
+        ax.set_xlim(0, WIDTH)
+        ax.set_ylim(height, 0)
+        _trunk(ax, frame, aside, top + ROW * (len(therapies) - 0.5))
+        step = (WIDTH - NAMES - 8) / len(stages)
+        size = 8 if step >= 11 else 6.5
+        for column, (heading, _) in enumerate(stages):
+            ax.text(NAMES + 8 + (column + 0.5) * step, top - 2, _heading(heading, step),
+                    ha="center", va="bottom", fontsize=size - 1, color=SOFT, linespacing=1.05)  # fmt: skip
+        for row, therapy in enumerate(therapies):
+            _line(ax, top + ROW * row, therapy, stages, labels, size)
+        say_simulated(ax, labels)
+    return ax
+
+
+def _stages(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    """Heading and counts by therapy of each column; horizons are said beside their visits."""
+    horizons = {
+        name: horizon
+        for horizon in ("short term", "long term")
+        for detail in frame.loc[frame["stage"] == horizon, "detail"].unique()
+        for name in str(detail).split(", ")
+    }
+    found = []
+    for (stage, detail), part in frame[frame["therapy"] != ""].groupby(["stage", "detail"], sort=False):
+        if stage in ("short term", "long term"):
+            continue
+        counts = part.set_index("therapy")["n"]
+        if found and found[-1][0] == "Randomised" and counts.equals(found[-1][1]):
+            found.pop()
+        heading = str(detail) if stage == "seen" else str(stage).capitalize()
+        if stage == "seen" and detail in horizons:
+            heading = f"{heading} {horizons[detail]}"
+        found.append((heading, counts))
+    return found
+
+
+def _heading(text: str, step: float) -> str:
+    """A heading in lines; a word of up to eleven letters stays whole."""
+    longest = max(map(len, text.split()), default=1)
+    return wrapped(text, max(int(step * 0.75), min(longest, 11)))
+
+
+def _aside(frame: pd.DataFrame) -> list[str]:
+    """Lines that say who was set aside and why, the commonest reasons first."""
+    aside = frame[frame["stage"] == "set aside"].sort_values("n", ascending=False, kind="stable")
+    if aside.empty:
+        return []
+    pairs = list(zip(aside["n"].astype(int), aside["detail"], strict=True))
+    lines = [_short(f"{n:,}  {why}") for n, why in pairs[:REASONS_SHOWN]]
+    rest = pairs[REASONS_SHOWN:]
+    if rest:
+        lines.append(f"{sum(n for n, _ in rest):,}  for {len(rest)} more reasons")
+    return [f"Set aside: {sum(n for n, _ in pairs):,}", *lines]
+
+
+def _trunk(ax: Axes, frame: pd.DataFrame, aside: list[str], last: float) -> None:
+    """Boxes above: all patients of the file, and those set aside with the reasons."""
+    total = int(frame.loc[frame["stage"] == "in file", "n"].sum())
+    ax.plot([6, 6], [10, last], color=SOFT, linewidth=0.8, zorder=0)
+    _box(ax, 0, 1, 46, 9, [f"In the file: {total:,} patients"])
+    if aside:
+        ax.plot([46, 58], [5.5, 5.5], color=SOFT, linewidth=0.8, zorder=0)
+        _box(ax, 58, 1, WIDTH - 58, 4.0 * len(aside) + 2, aside)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 72 else f"{text[:70]}…"
+
+
+def _box(ax: Axes, x: float, y: float, width: float, height: float, lines: list[str]) -> None:
+    shape = "round,pad=0,rounding_size=1"
+    ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=shape, facecolor="white",
+                                edgecolor=SOFT, linewidth=0.8))  # fmt: skip
+    ax.text(x + 2, y + height / 2, "\n".join(lines), ha="left", va="center", fontsize=8, color=INK)
+
+
+def _line(
+    ax: Axes, top: float, therapy: str, stages: list[tuple[str, pd.Series]], labels: Labels, size: float
+) -> None:
+    middle = top + ROW / 2
+    colour = str(look_of(therapy, labels)["color"])
+    ax.plot([6, 9], [middle, middle], color=SOFT, linewidth=0.8, zorder=0)
+    ax.text(10, middle, wrapped(therapy, 22, lines=2), ha="left", va="center", fontsize=8, color=INK,
+            linespacing=1.0)  # fmt: skip
+    step = (WIDTH - NAMES - 8) / len(stages)
+    counts = [int(column.get(therapy, 0)) for _, column in stages]
+    most = max(counts)
+    for column, n in enumerate(counts):
+        left, width = NAMES + 8 + column * step + 0.6, step - 1.2
+        share = n / most if most else 0.0
+        ax.add_patch(Rectangle((left, top + 0.8), width, ROW - 1.6, facecolor="#F1F1EE", linewidth=0))
+        filled = (ROW - 1.6) * share
+        ax.add_patch(Rectangle((left, top + ROW - 0.8 - filled), width, filled, facecolor=colour,
+                               alpha=0.25, linewidth=0))  # fmt: skip
+        ax.text(left + width / 2, middle, f"{n:,}", ha="center", va="center", fontsize=size, color=INK)
