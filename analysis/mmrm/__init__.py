@@ -3,10 +3,10 @@
 It knows patients, visits and columns, never therapies' names.
 """
 
-from analysis.mmrm.contrasts import Contrasts
+from analysis.mmrm.contrasts import Contrasts, WaldTest
 from analysis.mmrm.lsmeans import LSMeans
 from analysis.mmrm.model import MMRM
 from analysis.mmrm.results import MMRMResults
 from analysis.mmrm.statistics import SufficientStatistics
 
-__all__ = ["MMRM", "Contrasts", "LSMeans", "MMRMResults", "SufficientStatistics"]
+__all__ = ["MMRM", "Contrasts", "LSMeans", "MMRMResults", "SufficientStatistics", "WaldTest"]

@@ -91,8 +91,9 @@ def working_statistics(statistics: SufficientStatistics) -> tuple[SufficientStat
     length = float(np.linalg.norm(residual))
     if length <= CONSTANT_TOLERANCE * float(np.linalg.norm(outcome)) or length == 0.0:
         raise ModelError(
-            "The outcome does not vary once the formula is fitted (all residuals are 0), so there is no "
-            "spread to estimate. Look for a constant outcome, or for more columns than information."
+            "The outcome does not vary once the formula is fitted (all residuals are 0), so there "
+            "is no spread to estimate. Look for a constant outcome, or for more columns than "
+            "information."
         )
     scale = length / np.sqrt(statistics.n_obs - len(kept))
     basis = Basis(kept, dropped, alias, triangle, ols, float(scale))

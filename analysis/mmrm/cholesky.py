@@ -1,7 +1,7 @@
 """Unconstrained coordinates of a covariance matrix: its Cholesky factor, diagonal on the log scale.
 
-Σ = L L' with L_aa = exp θ_aa and L_ab = θ_ab below the diagonal. Every θ is a positive definite matrix, so
-a search in θ cannot leave them.
+Σ = L L' with L_aa = exp θ_aa and L_ab = θ_ab below the diagonal. Every θ is a positive definite
+matrix, so a search in θ cannot leave them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def to_factor(theta: Array, m: int) -> Array:
 def derivatives(lower: Array, bent: Curvature) -> tuple[Array, Array, Array]:
     """Gradient, second derivatives and average information of −2 log-likelihood in θ.
 
-    With G the score in Σ and J = ∂σ/∂θ: g = J'g_σ, H = J'H_σ J + Σ_l (g_σ)_l ∂²σ_l/∂θ∂θ' (the chain rule
-    of methods.md 3.4), where the last part is 2 G_ac on the pairs of entries (a, b), (c, b) of L and, for
-    a logged diagonal, the gradient itself.
+    With G the score in Σ and J = ∂σ/∂θ: g = J'g_σ, H = J'H_σ J + Σ_l (g_σ)_l ∂²σ_l/∂θ∂θ' by the
+    chain rule (Pinheiro and Bates 1996), where the last part is 2 G_ac on the pairs of entries (a, b) and
+    (c, b) of L and, for a logged diagonal, the gradient itself.
 
     Parameters
     ----------

@@ -70,3 +70,24 @@ def t_inference(
         "conf_low": estimate - margin,
         "conf_high": estimate + margin,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class WaldTest:
+    """Joint test that several linear combinations of coefficients are zero.
+
+    Attributes
+    ----------
+    statistic : float
+        F, the mean of the squared t statistics of the uncorrelated combinations.
+    num_df : int
+        Number of independent combinations tested.
+    denom_df : float
+        Satterthwaite's degrees of freedom.
+    p_value : float
+    """
+
+    statistic: float
+    num_df: int
+    denom_df: float
+    p_value: float

@@ -1,8 +1,8 @@
 """The restricted likelihood of an unstructured covariance, with its derivatives.
 
-Everything is a contraction of the patterns' roots with small matrices, so the cost of one evaluation
-follows patterns and not patients. Equations: docs/methods.md section 3. The parameters are the
-elements of the covariance matrix on and below its diagonal (`pairs`), the natural ones.
+Everything is a contraction of the patterns' roots with small matrices, so the cost of one
+evaluation follows patterns and not patients. Equations: docs/methods.md section 3. The parameters
+are the elements of the covariance matrix on and below its diagonal (`pairs`), the natural ones.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def pairs(m: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def evaluate(statistics: SufficientStatistics, sigma: Array, reml: bool = True) -> Point | None:
-    """Likelihood at `sigma`, or None where a covariance or the information is not positive definite."""
+    """Likelihood at `sigma`, or None where it or the information is not positive definite."""
     p = len(statistics.columns)
     total = np.zeros((p + 1, p + 1))
     log_determinant, inverses = 0.0, []
@@ -162,26 +162,21 @@ def curvature(statistics: SufficientStatistics, point: Point) -> Curvature:
     half = np.where(rows == columns, 0.5, 1.0)
     moments = _moments(statistics, point)
     gradient = _score(statistics, point, moments)
-    cross, tilt = np.zeros((m, p, m, p)), np.zeros((m, p, m))
     bilinear, mean_bilinear = np.zeros((m, m, m, m)), np.zeros((m, m, m, m))
+    turned = []
     for pattern, inverse, (residual, lost) in zip(
         statistics.patterns, point.inverses, moments, strict=True
     ):
         visits = np.array(pattern.visits)
-        lifted = np.einsum("ab,fbq->faq", inverse, pattern.root)
-        design = lifted[..., :p].reshape(len(lifted), -1)
-        errors = lifted[..., p] - lifted[..., :p] @ point.beta
-        size = len(visits)
-        block = (design.T @ design).reshape(size, p, size, p)
-        cross[visits[:, None, None, None], np.arange(p)[:, None, None], visits[:, None],
-              np.arange(p)] += block  # fmt: skip
-        tilt[visits[:, None, None], np.arange(p)[:, None], visits] += (
-            design.T @ errors
-        ).reshape(size, p, size)
+        # Visits not attended stay zero, so that one product over all patterns sums the blocks.
+        wide = np.zeros((len(pattern.root), m, p + 1))
+        wide[:, visits] = inverse @ pattern.root
+        turned.append(wide)
         observed = 2 * inverse @ (residual + lost) @ inverse - pattern.n * inverse
         index = np.ix_(visits, visits, visits, visits)
         bilinear[index] += np.multiply.outer(inverse, observed)
         mean_bilinear[index] += np.multiply.outer(inverse, inverse @ residual @ inverse)
+    cross, tilt = _products(np.concatenate(turned), point.beta)
     slopes = -half[:, None, None] * (
         cross[rows, :, columns, :] + cross[columns, :, rows, :]
     )
@@ -190,11 +185,21 @@ def curvature(statistics: SufficientStatistics, point: Point) -> Curvature:
     bent = (shifts @ root) @ (shifts @ root).T
     hessian = _fold(bilinear, rows, columns, half) - 2 * bent
     if point.reml:
-        turned = (root.T @ slopes @ root).reshape(len(rows), -1)
-        hessian -= turned @ turned.T
+        inner = (root.T @ slopes @ root).reshape(len(rows), -1)
+        hessian -= inner @ inner.T
     average = _fold(mean_bilinear, rows, columns, half) - bent
     slope = 2 * half * gradient[rows, columns]
     return Curvature(gradient, slope, (hessian + hessian.T) / 2, (average + average.T) / 2, slopes)
+
+
+def _products(turned: Array, beta: Array) -> tuple[Array, Array]:
+    """Σ x̃_a x̃_b' by visits, (m, p, m, p), and Σ x̃_a r̃_b, (m, p, m), of rows E_g (x, y)."""
+    count, m, width = turned.shape
+    p = width - 1
+    design = np.ascontiguousarray(turned[..., :p])
+    errors = turned[..., p] - design @ beta
+    flat = design.reshape(count, m * p)
+    return (flat.T @ flat).reshape(m, p, m, p), (flat.T @ errors).reshape(m, p, m)
 
 
 def _fold(product: Array, rows: Array, columns: Array, half: Array) -> Array:

@@ -30,8 +30,8 @@ class LSMeans:
     Attributes
     ----------
     frame : pandas.DataFrame
-        The factors, `estimate`, `std_error`, `df`, `conf_low`, `conf_high`, `n` (patients with a value in
-        that cell) and `note`.
+        The factors, `estimate`, `std_error`, `df`, `conf_low`, `conf_high`, `n` (patients with a
+        value in that cell) and `note`.
     matrix : ndarray, shape (k, p)
         The averaged design rows.
     cov : ndarray, shape (k, k)
@@ -77,7 +77,8 @@ class LSMeans:
                 keys.append(key if isinstance(key, tuple) else (key,))
         if not rows:
             raise ModelError(
-                f"There is nothing to compare: {list(self.specs)} has one level. Name a factor with more."
+                f"There is nothing to compare: {list(self.specs)} has one level. Name a factor "
+                "with more."
             )
         result = self.fit.contrast(np.array(rows), names=names, alpha=alpha)
         frame = result.frame
@@ -139,7 +140,8 @@ def reference_rows(
             rows = design.rows(frame)
     except DataMismatchWarning as error:
         raise ModelError(
-            f"LS means hold {list(design.means)} at their means, but the formula {design.formula!r} uses "
+            f"LS means hold {list(design.means)} at their means, but the formula "
+            f"{design.formula!r} uses "
             "one of them as categories. Make it categorical in the data instead."
         ) from error
     keys = list(product(*(design.factors[name] for name in names)))

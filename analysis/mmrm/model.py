@@ -37,8 +37,7 @@ class MMRM:
     --------
     >>> model = MMRM.from_formula(
     ...     "pain ~ base + therapy * visit", data, subject="patient", visit="visit"
-    ... )  # doctest: +SKIP
-    >>> model.fit().lsmeans("therapy", by="visit")  # doctest: +SKIP
+    ... )  # doctest: +SKIP >>> model.fit().lsmeans("therapy", by="visit")  # doctest: +SKIP
     """
 
     design: Design
@@ -61,8 +60,8 @@ class MMRM:
         Parameters
         ----------
         formula : str
-            `outcome ~ terms`; one row of `data` is a patient at a visit. Rows without a value are left
-            out and counted.
+            `outcome ~ terms`; one row of `data` is a patient at a visit. Rows without a value are
+            left out and counted.
         data : pandas.DataFrame
             Never changed. Categories keep their order, the first is the reference; text is ordered
             alphabetically.
@@ -115,28 +114,31 @@ def _refuse_unidentified(statistics: SufficientStatistics, design: Design) -> No
         if together[j, k] == 0
     ]
     if never:
+        more = f" and {len(never) - 5} more pairs" if len(never) > 5 else ""
         raise ModelError(
-            f"No patient has values at both of these visits: {'; '.join(never[:5])}"
-            f"{f' and {len(never) - 5} more pairs' if len(never) > 5 else ''}. An unstructured covariance "
-            "needs each pair in at least one patient: leave a visit out or merge two."
+            f"No patient has values at both of these visits: {'; '.join(never[:5])}{more}. An "
+            "unstructured covariance needs each pair in at least one patient: leave a visit out or "
+            "merge two."
         )
 
 
 def _refuse_too_few(statistics: SufficientStatistics, basis: Basis, design: Design) -> None:
-    """Each visit needs more patients than there are visits; fewer cannot carry a covariance matrix."""
+    """Each visit needs more patients than there are visits to carry a covariance matrix."""
     m = statistics.n_visits
     counts = statistics.visit_counts()
     for visit, count in zip(design.visits, counts, strict=True):
         if count <= m:
             raise ModelError(
                 f"Too few patients at visit {visit}: {count} have a value, and an unstructured "
-                f"covariance of {m} visits needs more than {m} at each. Add patients or leave visits out."
+                f"covariance of {m} visits needs more than {m} at each. Add patients or leave "
+                "visits out."
             )
     free = statistics.n_obs - len(basis.kept)
     if free < m * (m + 1) // 2:
         raise ModelError(
-            f"Too few values: {statistics.n_obs} values less {len(basis.kept)} coefficients leave {free} "
-            f"for {m * (m + 1) // 2} covariance parameters. Add patients or simplify the formula."
+            f"Too few values: {statistics.n_obs} values less {len(basis.kept)} coefficients leave "
+            f"{free} for {m * (m + 1) // 2} covariance parameters. Add patients or simplify the "
+            "formula."
         )
 
 
@@ -146,22 +148,22 @@ def _judge(optimum: Optimum, design: Design) -> None:
     names = " and ".join(str(design.visits[k]) for k in sorted(worst))
     if smallest < SINGULAR_CORRELATION:
         raise ModelError(
-            f"The values at visits {names} determine each other (smallest eigenvalue of the correlation "
-            f"between visits {smallest:.1e}). Look for a visit copied from another, for values carried "
-            "forward, or for too few patients."
+            f"The values at visits {names} determine each other (smallest eigenvalue of the "
+            f"correlation between visits {smallest:.1e}). Look for a visit copied from another, "
+            "for values carried forward, or for too few patients."
         )
     try:
         np.linalg.cholesky(optimum.curvature.hessian)
     except np.linalg.LinAlgError as error:
         raise ModelError(
             "The covariance between visits is not determined by these data: the likelihood has no "
-            f"maximum, it rises as the visits (foremost {names}) come to determine each other. There are "
-            "too few patients for this many visits: leave visits out or merge them."
+            f"maximum, it rises as the visits (foremost {names}) come to determine each other. "
+            "There are too few patients for this many visits: leave visits out or merge them."
         ) from error
     if not optimum.converged:
         warnings.warn(
-            f"The search stopped after {len(optimum.log) - 1} steps before the likelihood was at its "
-            "maximum; see fit.log.",
+            f"The search stopped after {len(optimum.log) - 1} steps before the likelihood was at "
+            "its maximum; see fit.log.",
             ConvergenceWarning,
             stacklevel=3,
         )

@@ -1,8 +1,9 @@
 """Maximum of the restricted likelihood: Newton steps, with a ladder that cannot diverge.
 
-The search moves in the coordinates of `analysis.mmrm.cholesky`, where every point is a covariance matrix.
-Each step is tried on the observed second derivatives, then on the average information, and, where no
-step along either lowers −2 log-likelihood, replaced by EM steps, which always do. Every rung is logged.
+The search moves in the coordinates of `analysis.mmrm.cholesky`, where every point is a covariance
+matrix. Each step is tried on the observed second derivatives, then on the average information, and,
+where no step along either lowers −2 log-likelihood, replaced by EM steps, which always do. Every
+rung is logged.
 """
 
 from __future__ import annotations

@@ -10,20 +10,23 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from analysis.errors import ModelError
 from analysis.mmrm.basis import Basis
-from analysis.mmrm.contrasts import NOT_ESTIMABLE, Contrasts, t_inference
+from analysis.mmrm.contrasts import NOT_ESTIMABLE, Contrasts, WaldTest, t_inference
 from analysis.mmrm.design import Design
 from analysis.mmrm.lsmeans import LSMeans, cell_counts, reference_rows
 from analysis.mmrm.optimise import Optimum
-from analysis.mmrm.satterthwaite import degrees_of_freedom
+from analysis.mmrm.satterthwaite import degrees_of_freedom, joint_degrees_of_freedom
 from analysis.mmrm.statistics import SufficientStatistics
 from analysis.mmrm.summary import Summary, summarise
 
 Array = NDArray[np.float64]
 
+# Combinations of a joint test whose variance is below this share of the largest repeat the others.
+RANK_SHARE = 1e-8
 # A contrast belongs to the estimable space if it departs from it by less than this share.
 ESTIMABLE_TOLERANCE = 1e-8
 
@@ -100,7 +103,7 @@ class MMRMResults:
         return self._column("p_value", "pvalues")
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Confidence intervals of the coefficients; columns 0 (lower) and 1 (upper), as in statsmodels."""
+        """Confidence intervals of the coefficients; columns 0 and 1, as in statsmodels."""
         table = self.contrast(np.eye(len(self.design.columns)), alpha=alpha).frame
         bounds = table[["conf_low", "conf_high"]].to_numpy()
         return pd.DataFrame(bounds, index=pd.Index(self.design.columns), columns=[0, 1])
@@ -115,7 +118,7 @@ class MMRMResults:
 
     @property
     def covariance(self) -> pd.DataFrame:
-        """Estimated covariance matrix between visits of a patient, in units of the outcome squared."""
+        """Estimated covariance between visits of a patient, in units of the outcome squared."""
         visits = pd.Index(self.design.visits, name="visit")
         values = self.basis.scale**2 * self.optimum.point.sigma
         return pd.DataFrame(values, index=visits, columns=visits)
@@ -176,7 +179,7 @@ class MMRMResults:
 
     @property
     def log(self) -> pd.DataFrame:
-        """Each step of the search: `iteration`, `step`, `value` (−2 log-likelihood), `decrement`."""
+        """Each step of the search: its kind, −2 log-likelihood (`value`), Newton decrement."""
         offset = -2 * self.llf - self.optimum.point.value
         rows = [
             {"iteration": r.iteration, "step": r.step, "value": r.value + offset,
@@ -232,6 +235,36 @@ class MMRMResults:
         frame["note"] = np.where(lost, NOT_ESTIMABLE, "")
         return Contrasts(frame, weights, cov)
 
+    def wald_test(
+        self, matrix: Array | Sequence[Sequence[float]] | Mapping[str, Mapping[str, float]]
+    ) -> WaldTest:
+        """Joint F test of L β = 0 with Satterthwaite's denominator degrees of freedom.
+
+        Rows that repeat each other are counted once.
+
+        Parameters
+        ----------
+        matrix : array of shape (k, p), or mapping
+            As in `contrast`.
+
+        Raises
+        ------
+        ModelError
+            A row that is not estimable, or no row that is not zero.
+        """
+        rows = self.contrast(matrix)
+        lost = list(rows.frame.loc[rows.frame["note"] != "", "contrast"])
+        if lost or not rows.cov.any():
+            why = f"{lost} are not estimable" if lost else "all weights are 0"
+            raise ModelError(f"This joint test cannot be made: {why}. Leave those rows out.")
+        spread, turn = np.linalg.eigh(rows.cov)
+        inner = turn[:, spread > RANK_SHARE * spread[-1]].T @ rows.matrix
+        table = self.contrast(inner)
+        statistic = float(np.mean(table.frame["statistic"] ** 2))
+        denominator = joint_degrees_of_freedom(table.df)
+        p_value = float(stats.f.sf(statistic, len(inner), denominator)) if denominator else np.nan
+        return WaldTest(statistic, len(inner), denominator, p_value)
+
     def _weights(
         self,
         matrix: Array | Sequence[Sequence[float]] | Mapping[str, Mapping[str, float]],
@@ -253,8 +286,8 @@ class MMRMResults:
         weights = np.atleast_2d(np.asarray(matrix, dtype=np.float64))
         if weights.ndim != 2 or weights.shape[1] != size or not np.all(np.isfinite(weights)):
             raise ModelError(
-                f"A contrast matrix needs finite numbers in {size} columns, one per coefficient; this one "
-                f"has shape {weights.shape}."
+                f"A contrast matrix needs finite numbers in {size} columns, one per coefficient; "
+                f"this one has shape {weights.shape}."
             )
         labels = [f"c{k + 1}" for k in range(len(weights))] if names is None else list(names)
         if len(labels) != len(weights):
@@ -275,8 +308,8 @@ class MMRMResults:
         specs, by : str or sequence of str
             Names of factors in the formula, or of the visit.
         weights : {"equal"}
-            Other factors are averaged with equal weight per level; numeric columns are held at their
-            mean over the rows used.
+            Other factors are averaged with equal weight per level; numeric columns are held at
+            their mean over the rows used.
         alpha : float
             One minus the confidence level.
         """

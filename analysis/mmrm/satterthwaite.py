@@ -38,3 +38,22 @@ def degrees_of_freedom(contrasts: Array, cov: Array, slopes: Array, cov_theta: A
     known = (variance > 0) & (spread > 0)
     result[known] = 2 * variance[known] ** 2 / spread[known]
     return result
+
+
+def joint_degrees_of_freedom(single: Array) -> float:
+    """Denominator degrees of freedom of an F test from those of its independent contrasts.
+
+    E = Σ ν/(ν − 2) over the q contrasts with ν > 2, and then 2E / (E − q) where E > q, else 0: the
+    rule of SAS PROC MIXED (Fai and Cornelius 1996).
+
+    Parameters
+    ----------
+    single : ndarray, shape (q,)
+        Degrees of freedom of each uncorrelated contrast.
+    """
+    q = len(single)
+    if q == 1:
+        return float(single[0])
+    large = single[single > 2]
+    excess = float((large / (large - 2)).sum())
+    return 2 * excess / (excess - q) if excess > q else 0.0

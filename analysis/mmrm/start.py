@@ -11,15 +11,15 @@ from analysis.mmrm.statistics import SufficientStatistics
 Array = NDArray[np.float64]
 
 EM_POLISH = 2
-# Moments of incomplete pairs need not be positive definite: correlations shrink by this factor until
-# the smallest eigenvalue passes this bound.
+# Moments of incomplete pairs need not be positive definite: correlations shrink by this factor
+# until the smallest eigenvalue passes this bound.
 SHRINK = 0.9
 EIGEN_SHARE = 1e-4
 SMALLEST_SPREAD = 1e-8
 
 
 def moment_covariance(statistics: SufficientStatistics) -> Array:
-    """Covariance of least-squares residuals over the pairs of visits patients have; shape (m, m)."""
+    """Covariance of least-squares residuals, by pairs of visits patients have; shape (m, m)."""
     m, p = statistics.n_visits, len(statistics.columns)
     total = np.zeros((m, m))
     for pattern in statistics.patterns:

@@ -1,9 +1,10 @@
 """Sufficient statistics: what the likelihood needs of the data, by missingness pattern.
 
-Patients who attended the same visits form a pattern. For a pattern with m_g visits the cross-products
-of the rows z_ij = (x_ij, y_ij) between all its visits are enough (docs/methods.md section 2). They are kept as a
-square root: a matrix F with F'F equal to the cross-products, whose rows act like patients. A root
-costs half the digits that cross-products cost, and never has more rows than m_g (p + 1).
+Patients who attended the same visits form a pattern. For a pattern with m_g visits the
+cross-products of the rows z_ij = (x_ij, y_ij) between all its visits are enough (docs/methods.md
+section 2). They are kept as a square root: a matrix F with F'F equal to the cross-products, whose
+rows act like patients. A root costs half the digits that cross-products cost, and never has more
+rows than m_g (p + 1).
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ class SufficientStatistics:
             raise ModelError(
                 "These statistics cannot be added: they have different columns or visits "
                 f"({self.n_visits} visits, columns {list(self.columns)} against {other.n_visits} "
-                f"visits, columns {list(other.columns)}). Make both with the same formula and levels."
+                f"visits, columns {list(other.columns)}). Make both with the same formula and "
+                "levels."
             )
         merged = {pattern.visits: pattern for pattern in self.patterns}
         for pattern in other.patterns:

@@ -46,11 +46,12 @@ class Summary:
 
 def summarise(fit: MMRMResults) -> Summary:
     """Summary of a fit, rounded to what can be meant."""
+    visits = len(fit.design.visits)
     head = (
         ("Formula", fit.design.formula),
         ("Covariance", f"unstructured, {fit.n_cov_params} parameters"),
         ("Inference", f"{'REML' if fit.reml else 'ML'}, Satterthwaite degrees of freedom"),
-        ("Patients", f"{fit.n_subjects} with {fit.nobs} values at up to {len(fit.design.visits)} visits"),
+        ("Patients", f"{fit.n_subjects} with {fit.nobs} values at up to {visits} visits"),
         ("Missingness patterns", str(len(fit.statistics.patterns))),
         ("Log-likelihood", f"{round(fit.llf, 6):.3f}"),
         ("AIC, BIC", f"{round(fit.aic, 6):.3f}, {round(fit.bic, 6):.3f}"),
@@ -63,7 +64,7 @@ def summarise(fit: MMRMResults) -> Summary:
             "std_error": _fixed(table["std_error"], 3),
             "df": _fixed(table["df"], 1),
             "t": _fixed(table["statistic"], 2),
-            "p": ["" if p != p else "<0.001" if p < 0.0005 else f"{p:.3f}" for p in table["p_value"]],
+            "p": [_p_text(p) for p in table["p_value"]],
             "conf_low": _fixed(table["conf_low"], 3),
             "conf_high": _fixed(table["conf_high"], 3),
         },
@@ -72,6 +73,12 @@ def summarise(fit: MMRMResults) -> Summary:
     covariance = fit.covariance.map(lambda v: f"{round(v, 9):.3f}")
     dropped = [f"{count} rows left out: {why}" for why, count in fit.n_dropped.items()]
     return Summary(head, shown, covariance, (*fit.design.notes, *dropped))
+
+
+def _p_text(p: float) -> str:
+    if p != p:
+        return ""
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def _fixed(values: pd.Series, digits: int) -> list[str]:

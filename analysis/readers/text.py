@@ -64,7 +64,7 @@ def read_text(path: Path, data: Data, max_columns: int) -> tuple[pd.DataFrame, l
     if not records:
         raise DataError("the file holds no text. Export it again.")
     names = column_names(records[0], max_columns)
-    body = _even(rows[1:], records[1:], len(names))
+    body = _even(rows, records, len(names))
     return _frame(names, rows[1:], body, notes), notes
 
 
@@ -174,12 +174,13 @@ def _records(text: str, delimiter: str) -> tuple[list[int], list[list[str]]]:
 
 
 def _even(rows: list[int], records: list[list[str]], width: int) -> list[list[str]]:
-    """Records of one width; cells after the last column are allowed only where empty."""
+    """Records below the header; cells after the last column are allowed only where empty."""
     ragged = []
-    even = records
-    if any(len(record) != width for record in records):
+    first, body = rows[0], records[1:]
+    even = body
+    if any(len(record) != width for record in body):
         even = []
-        for row, record in zip(rows, records, strict=True):
+        for row, record in zip(rows[1:], body, strict=True):
             if len(record) > width and not any(cell.strip() for cell in record[width:]):
                 record = record[:width]
             if len(record) != width:
@@ -188,8 +189,9 @@ def _even(rows: list[int], records: list[list[str]], width: int) -> list[list[st
     if ragged:
         more = f" and {len(ragged) - MAX_EXAMPLES} more" if len(ragged) > MAX_EXAMPLES else ""
         raise DataError(
-            f"the header has {width} cells, but {', '.join(ragged[:MAX_EXAMPLES])}{more}. Put "
-            "quotes around cells that hold the delimiter, or declare data.delimiter."
+            f"the header (row {first}) has {width} cell{'' if width == 1 else 's'}, but "
+            f"{', '.join(ragged[:MAX_EXAMPLES])}{more}. Put quotes around cells that hold the "
+            "delimiter, delete lines above the header, or declare data.delimiter."
         )
     return even
 

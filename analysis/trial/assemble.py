@@ -42,21 +42,9 @@ def assemble(study: Study, tables: Mapping[str, Table]) -> Trial:
         A column is missing without which nothing can be read: patient, therapy or visit.
     """
     sources = {role: Source(role, table, study.data) for role, table in tables.items()}
-    found: list[Finding] = [note for table in tables.values() for note in table.notes]
-    found += missing_columns(study, sources)
-    found += [
-        finding("no_rows", "error", "The file has a header and no rows.", file=table.name)
-        for role, table in tables.items()
-        if table.frame.empty and role != "events"
-    ]
-    outcomes, noticed = rows_of(study, sources["outcomes"])
+    found = [*_about_files(tables), *missing_columns(study, sources)]
+    outcomes, patients, noticed = _rows(study, sources)
     found += noticed
-    patients: Rows | None = None
-    if "patients" in sources:
-        patients, noticed = rows_of(study, sources["patients"])
-        found += noticed
-        outcomes, noticed = linked(outcomes, patients)
-        found += noticed
     roster, reasons, noticed = patients_of(study, outcomes, patients)
     found += noticed
     visited = _visited(study, outcomes, patients)
@@ -64,24 +52,49 @@ def assemble(study: Study, tables: Mapping[str, Table]) -> Trial:
     found += [*visited.findings, *noticed]
     events, lines, noticed = _events(study, sources, outcomes, patients, roster["patient"])
     found += noticed
-    after, noticed = after_event(study, events, values)
-    values = values.assign(reason=after)
-    truth, noticed_truth = truth_of(sources["truth"]) if "truth" in sources else (None, [])
-    found += [*noticed, *noticed_truth]
-    lines = [*_account(visited.rows, patients, values, reasons), *lines]
+    reason, noticed = after_event(study, events, values)
+    values = values.assign(reason=reason)
+    found += noticed
+    truth, noticed = truth_of(sources["truth"]) if "truth" in sources else (None, [])
+    found += noticed
     return Trial(
         study=study,
         patients=roster,
         outcomes=_outcomes(study, values, roster["patient"]),
         events=events,
         findings=finding_frame(found),
-        account=account_frame(lines),
-        files=tuple(
-            SourceFile(table.name, role, table.sha256, len(table.frame))
-            for role, table in tables.items()
-        ),
+        account=account_frame([*_account(visited.rows, patients, values, reasons), *lines]),
+        files=_files(tables),
         truth=truth,
     )
+
+
+def _files(tables: Mapping[str, Table]) -> tuple[SourceFile, ...]:
+    return tuple(
+        SourceFile(table.name, role, table.sha256, len(table.frame))
+        for role, table in tables.items()
+    )
+
+
+def _about_files(tables: Mapping[str, Table]) -> list[Finding]:
+    """Notes of the readers, and an error for a file without rows (events may be none)."""
+    found = [note for table in tables.values() for note in table.notes]
+    message = "The file has a header and no rows. Export it again."
+    empty = [t for role, t in tables.items() if t.frame.empty and role != "events"]
+    return found + [finding("no_rows", "error", message, file=table.name) for table in empty]
+
+
+def _rows(
+    study: Study, sources: Mapping[str, Source]
+) -> tuple[Rows, Rows | None, list[Finding]]:
+    """Rows that count of the outcomes and of the patients file, the first linked to the second."""
+    outcomes, found = rows_of(study, sources["outcomes"])
+    if "patients" not in sources:
+        return outcomes, None, found
+    patients, noticed = rows_of(study, sources["patients"])
+    found += noticed
+    outcomes, noticed = linked(outcomes, patients)
+    return outcomes, patients, [*found, *noticed]
 
 
 def _visited(study: Study, outcomes: Rows, patients: Rows | None) -> Visited:

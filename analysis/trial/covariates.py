@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from analysis.trial.source import Rows
 
 # Years that a person can be old.
 AGES = (0.0, 120.0)
+_AGE = re.compile(r"(^|[^a-z])age([^a-z]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ class CovariateValues:
 
 def is_age(covariate: Covariate) -> bool:
     """Whether a covariate is the age of the patient in years."""
-    named = covariate.name == "age" or covariate.column.strip().lower() == "age"
-    return covariate.type == "number" and named
+    named = _AGE.search(covariate.name) or _AGE.search(covariate.column.lower())
+    in_years = covariate.unit in (None, "years", "year")
+    return covariate.type == "number" and in_years and named is not None
 
 
 def limits(covariate: Covariate) -> tuple[float, float] | None:

@@ -61,30 +61,34 @@ def numbers_of(
     file : str
         Named in findings.
     """
-    codes = {code_key(code) for code in missing_codes}
     used = np.zeros(len(cells.texts), dtype=bool)
     used[cells.codes[use]] = True
-    sign, noticed = _sign(cells, used, decimal, file)
-    values = np.full(len(cells.texts), np.nan)
-    coded = np.zeros(len(cells.texts), dtype=bool)
-    bad = np.zeros(len(cells.texts), dtype=bool)
-    for position in np.flatnonzero(used):
-        text = cells.texts[position]
-        if not text:
-            continue
-        if text in codes or code_key(text) in codes:
-            coded[position] = True
-            continue
-        number = _number(text, sign)
-        values[position] = np.nan if number is None else number
-        bad[position] = number is None
+    sign, found = _sign(cells, used, decimal, file)
+    values, coded, bad = _parsed(cells.texts, used, sign, {code_key(c) for c in missing_codes})
     unreadable = bad[cells.codes] & use
-    if not any(note["severity"] == "error" for note in noticed):
-        noticed = [*noticed, *_unreadable(cells, unreadable, sign, file)]
+    if not any(note["severity"] == "error" for note in found):
+        found = [*found, *_unreadable(cells, unreadable, sign, file)]
     return Numbers(
         np.where(use, values[cells.codes], np.nan), cells.blank & use, coded[cells.codes] & use,
-        unreadable, tuple(noticed),
+        unreadable, tuple(found),
     )  # fmt: skip
+
+
+def _parsed(
+    texts: NDArray[np.object_], used: NDArray[np.bool_], sign: str, codes: set[str]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Number of each distinct text; whether it is a missing code; whether it is no number."""
+    values = np.full(len(texts), np.nan)
+    coded = np.zeros(len(texts), dtype=bool)
+    bad = np.zeros(len(texts), dtype=bool)
+    for position in np.flatnonzero(used & (texts != "")):
+        text = texts[position]
+        coded[position] = text in codes or code_key(text) in codes
+        if not coded[position]:
+            number = _number(text, sign)
+            values[position] = np.nan if number is None else number
+            bad[position] = number is None
+    return values, coded, bad
 
 
 def _number(text: str, sign: str) -> float | None:

@@ -1,4 +1,4 @@
-"""The engine against R's mmrm at its optimum: every number pinned in tests/reference and beside the project."""
+"""The engine against R's mmrm at its optimum: numbers pinned here and beside the project."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def _r_name(name: str) -> str:
 def _check_coefficients(fit, reference: dict) -> None:
     rows = pd.DataFrame(reference["methods"]["Satterthwaite"]["coefficients"])
     rows = rows.assign(term=rows["term"].map(_r_name)).set_index("term")
-    ours = fit.tidy().assign(term=lambda t: t["term"].map(_r_name)).set_index("term").loc[rows.index]
+    ours = fit.tidy().assign(term=lambda t: t["term"].map(_r_name))
+    ours = ours.set_index("term").loc[rows.index]
     for mine, theirs in (("estimate", "est"), ("std_error", "se"), ("conf_low", "lower")):
         np.testing.assert_allclose(ours[mine], rows[theirs], rtol=RELATIVE, atol=1e-9)
     np.testing.assert_allclose(ours["df"], rows["df"], rtol=RELATIVE_DF)
@@ -50,6 +51,33 @@ def _check_lsmeans(fit, reference: dict, arm: str, visit: str) -> None:
     np.testing.assert_allclose(ours["estimate"], rows["emmean"], rtol=RELATIVE)
     np.testing.assert_allclose(ours["std_error"], rows["SE"], rtol=RELATIVE)
     np.testing.assert_allclose(ours["df"], rows["df"], rtol=RELATIVE_DF)
+    comparator = str(means.frame[arm].iloc[0])
+    theirs = pd.DataFrame(cells["contrasts"])
+    theirs = theirs[theirs["contrast"].str.endswith(f" - {comparator}")]
+    theirs = theirs.set_index(["contrast", visit])
+    table = means.contrast("comparator", comparator=comparator).frame.set_index(["contrast", visit])
+    table = table.loc[theirs.index]
+    assert len(table) == len(means.frame) - means.frame[visit].nunique()
+    for mine, name in (("estimate", "estimate"), ("std_error", "SE"), ("statistic", "t.ratio")):
+        np.testing.assert_allclose(table[mine], theirs[name], rtol=RELATIVE, atol=1e-9)
+    np.testing.assert_allclose(table["df"], theirs["df"], rtol=RELATIVE_DF)
+
+
+def _check_interaction_test(fit, reference: dict) -> None:
+    method = reference["methods"]["Satterthwaite"]
+    order = {_r_name(name): k for k, name in enumerate(fit.params.index)}
+    theirs = [order[_r_name(row["term"])] for row in method["coefficients"]]
+    expected = method["F_interaction"]
+    matrix = np.zeros((len(expected["L"]), len(order)))
+    matrix[:, theirs] = expected["L"]
+    # One row twice: the repeated hypothesis must not count as a further degree of freedom.
+    test = fit.wald_test(np.concatenate([matrix, matrix[:1]]))
+    plain = fit.wald_test(matrix)
+    assert test.num_df == plain.num_df == expected["num_df"]
+    assert plain.statistic == pytest.approx(expected["F"], rel=RELATIVE)
+    assert plain.denom_df == pytest.approx(expected["denom_df"], rel=RELATIVE_DF)
+    assert plain.p_value == pytest.approx(expected["p"], rel=RELATIVE_DF)
+    assert test.statistic == pytest.approx(expected["F"], rel=RELATIVE)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +103,11 @@ def test_pain150_agrees_with_r(pain150, name, formula, reml):
     assert fit.nobs == reference["n_obs"]
     _check_coefficients(fit, reference)
     _check_lsmeans(fit, reference, "therapy", "visit")
+    # The reference for baseline by visit was run without a joint test: its L is empty.
+    jointly = bool(reference["methods"]["Satterthwaite"]["F_interaction"]["L"])
+    assert jointly == ("base * visit" not in formula)
+    if jointly:
+        _check_interaction_test(fit, reference)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +126,7 @@ def test_fev_agrees_with_r(fev, shared_reference, reml):
     assert (fit.nobs, fit.n_subjects) == (537, 197)
     _check_coefficients(fit, reference)
     _check_lsmeans(fit, reference, "ARMCD", "AVISIT")
+    _check_interaction_test(fit, reference)
 
 
 def test_bcva_reaches_its_optimum(shared_data):

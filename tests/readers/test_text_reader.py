@@ -98,8 +98,14 @@ def test_an_empty_file_is_refused(tmp_path):
 
 def test_ragged_rows_are_refused_with_their_rows(tmp_path):
     message = refusal(tmp_path, "id,what\n1,a\n2,a,b\n\n3\n")
-    assert "the header has 2 cells, but row 3 has 3, row 5 has 1" in message
+    assert "the header (row 1) has 2 cells, but row 3 has 3, row 5 has 1" in message
     assert "Put quotes around" in message
+
+
+def test_a_title_above_the_header_is_refused_with_advice(tmp_path):
+    message = refusal(tmp_path, "Pain in 2004\n\nid,pain\n1,2\n")
+    assert "the header (row 1) has 1 cell, but row 3 has 2" in message
+    assert "delete lines above the header" in message
 
 
 def test_empty_cells_after_the_last_column_do_no_harm(tmp_path):

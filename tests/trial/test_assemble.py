@@ -63,7 +63,8 @@ def test_wide_and_long_give_the_same_outcomes(tmp_path):
 
 def test_codes_match_as_text_or_number(tmp_path):
     study = content()
-    study["therapy"]["arms"] = [{"label": "Usual care", "code": 0}, {"label": "Massage", "code": "1"}]
+    arms = [{"label": "Usual care", "code": 0}, {"label": "Massage", "code": "1"}]
+    study["therapy"]["arms"] = arms
     study["visits"]["schedule"][1]["code"] = 4
     rows = sound_rows()
     for row in rows:

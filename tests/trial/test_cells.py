@@ -91,7 +91,9 @@ def test_thousands_or_decimals_are_not_guessed():
     assert numbers("0,125", "1,234").values.tolist() == [0.125, 1.234]
 
 
-@pytest.mark.parametrize("text", ["abc", "<5", "3-4", "5 mg", "inf", "1_000", "0x10", "nan?", "1 2"])
+@pytest.mark.parametrize(
+    "text", ["abc", "<5", "3-4", "5 mg", "inf", "1_000", "0x10", "nan?", "1 2"]
+)
 def test_text_that_is_no_number_is_an_error_with_its_row(text):
     (error,) = numbers("1", text).findings
     assert (error["rule"], error["row"], error["column"]) == ("unreadable_number", 3, "c")

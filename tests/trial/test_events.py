@@ -98,7 +98,8 @@ def test_a_hypothetical_event_without_a_week_is_an_error(tmp_path):
 def test_true_values_come_with_a_simulated_trial(tmp_path):
     study = content() | {"simulated": True}
     study["data"]["truth"] = "truth.csv"
-    truth = "analysis,quantity,therapy,horizon,estimate,std_error\ntruth,relief,Massage,short,1.5,\n"
+    header = "analysis,quantity,therapy,horizon,estimate,std_error"
+    truth = f"{header}\ntruth,relief,Massage,short,1.5,\n"
     trial = read_trial(write_study(tmp_path, study, truth_csv=truth))
     assert trial.truth[["quantity", "estimate"]].to_numpy().tolist() == [["relief", 1.5]]
     assert trial.truth["std_error"].isna().all()

@@ -13,6 +13,8 @@ from small_study import content, findings_of, only, sound_rows, write_study
 import analysis
 from analysis.intake import read_trial
 from analysis.schema import FINDING_COLUMNS
+from analysis.studies.records import Covariate
+from analysis.trial.covariates import limits
 from analysis.validate.check import check
 from analysis.validate.rules import RULES
 
@@ -85,6 +87,14 @@ def test_a_high_score_among_high_scores_is_not_suspected(tmp_path):
     assert spoilt(tmp_path, lambda rows: nines(rows, 8), 12).empty
 
 
+def test_a_high_score_that_is_rare_is_not_suspected(tmp_path):
+    def two_nines(rows):
+        for n, row in enumerate(rows):
+            row["pain"] = 9 if n in (5, 20) else 1 + n % 5
+
+    assert spoilt(tmp_path, two_nines, 12).empty
+
+
 def test_declared_missing_codes_are_no_finding(tmp_path):
     study = content()
     study["measures"][0]["missing_codes"] = [99]
@@ -151,6 +161,16 @@ def test_an_impossible_age_is_an_error_told_once(tmp_path):
     error = only(spoilt(tmp_path, old), "impossible_age")
     assert place(error) == ("error", "pain.csv", 5, "age", "P01", "310")
     assert "must lie between 0 and 120" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("column", "unit", "is_one"),
+    [("AGE_AT_CONTACT", None, True), ("Age", "years", True), ("dosage", None, False),
+     ("language", None, False), ("age", "months", False)],
+)  # fmt: skip
+def test_an_age_is_known_by_its_name_and_unit(column, unit, is_one):
+    covariate = Covariate(name="x", column=column, type="number", unit=unit)
+    assert (limits(covariate) == (0, 120)) is is_one
 
 
 def test_a_covariate_outside_its_range_is_an_error(tmp_path):
