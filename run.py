@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The door to Lasting Relief: make the environment, then run one task in it.
+"""The door to Lasting Relief: make the environment if need be, then run one task in it.
 
     python3 run.py report [study.yml] [--output DIR] [--download]
-    python3 run.py test [pytest options]
-    python3 run.py lab
+    python3 run.py test [pytest options; paths are meant from the project's folder]
+    python3 run.py lab [JupyterLab options]
     python3 run.py refresh
 
-Standard library only. The environment (.venv) is made from requirements.lock, every package checked by
-its hash, and made again whenever the lock changes.
+Needs Python 3.8 or later and nothing else. The environment (.venv) has Python 3.11 to 3.14 and the
+packages of requirements.lock, each checked by its hash; it is made again when the lock changes.
 """
 
 import hashlib
@@ -18,104 +18,133 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-LOCK = ROOT / "requirements.lock"
-ENVIRONMENT = ROOT / ".venv"
-TOOLS = ROOT / ".tools"
+LOCK, ENVIRONMENT, TOOLS = ROOT / "requirements.lock", ROOT / ".venv", ROOT / ".tools"
 UV_VERSION = "0.13.9"
 PYTHONS = ((3, 11), (3, 14))
-WINDOWS = os.name == "nt"
-SCRIPTS = "Scripts" if WINDOWS else "bin"
-SUFFIX = ".exe" if WINDOWS else ""
-
+SCRIPTS, SUFFIX = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
+PYTHON = ENVIRONMENT / SCRIPTS / ("python" + SUFFIX)
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
+LAB = ["--ip=127.0.0.1", "--ServerApp.root_dir=notebooks", "--LabApp.news_url=None",
+       "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
 TASKS = {
-    "report": ["-m", "analysis.report"],
+    # -P: a file called pandas.py in the folder of the data must not be imported.
+    "report": ["-P", "-m", "analysis.report"],
     "test": ["-m", "pytest"],
-    "lab": ["-m", "jupyterlab", "--ip=127.0.0.1", "--ServerApp.root_dir=notebooks",
-            "--LabApp.news_url=None",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
+    "lab": ["-m", "jupyterlab", *LAB],
     "refresh": ["-m", "analysis.report.refresh"],
-}  # fmt: skip
+}
 
 
-def python_of(environment):
-    """The interpreter inside a virtual environment."""
-    return environment / SCRIPTS / ("python" + SUFFIX)
+def say(line):
+    """Print a line of progress at once, apart from what the task itself prints."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def find_uv(variables):
-    """Path of uv: the one on PATH, else one fetched once, at a fixed version, into .tools."""
-    found = shutil.which("uv")
-    if found:
-        return found
-    uv = TOOLS / SCRIPTS / ("uv" + SUFFIX)
-    if not uv.exists():
-        print("Fetching uv %s into .tools (once) ..." % UV_VERSION, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(TOOLS)], check=True)
-        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        command = [str(python_of(TOOLS)), *install, "uv==" + UV_VERSION]
-        subprocess.run(command, check=True, env=variables)
+    """Path of uv: the one on PATH if it works, else one fetched once, at a fixed version."""
+    uv, room = TOOLS / ("uv" + SUFFIX), TOOLS / "fetched"
+    for candidate in filter(None, (shutil.which("uv"), shutil.which(str(uv)))):
+        # A shim of a version manager may stand on PATH and yet not work.
+        if not subprocess.run([candidate, "--version"], **QUIET).returncode:
+            return candidate
+    say(f"Fetching uv {UV_VERSION} into .tools (once) ...")
+    shutil.rmtree(TOOLS, ignore_errors=True)
+    python, where = str(room / SCRIPTS / ("python" + SUFFIX)), []
+    if subprocess.run([sys.executable, "-m", "venv", str(room)], **QUIET, env=variables).returncode:
+        # Debian keeps the pip of new environments in a package of its own; pip may still be here.
+        python, where = sys.executable, ["--target", str(room)]
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *where]
+    subprocess.run([*install, "uv==" + UV_VERSION], check=True, env=variables)
+    # Moved into place last, so that a broken-off download is never taken for uv.
+    os.replace(next(p for p in room.glob("*/uv" + SUFFIX) if p.parent.name in ("bin", SCRIPTS)), uv)
+    shutil.rmtree(room, ignore_errors=True)
     return str(uv)
 
 
-def interpreter():
-    """The Python to build on: this one if it is in range, else a version for uv to find or fetch."""
+def base_python():
+    """The Python to build on: this one if it is in range, else a range for uv to find or fetch."""
     if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
-        return sys.executable
-    print("This is Python %d.%d; the analysis needs %d.%d to %d.%d, so uv looks for one."
-          % (sys.version_info[:2] + PYTHONS[0] + PYTHONS[1]), flush=True)  # fmt: skip
-    return "%d.%d" % PYTHONS[0]
+        # Started from inside .venv, sys.executable would be removed before it is used.
+        return getattr(sys, "_base_executable", None) or sys.executable
+    here, low, high = (".".join(map(str, pair)) for pair in (sys.version_info[:2], *PYTHONS))
+    say(f"This is Python {here}; the analysis needs {low} to {high}, so uv looks for one.")
+    return f">={low},<={high}.99"
 
 
 def make_environment(variables):
-    """Make .venv, unless it is there and was made from this lock."""
+    """Make .venv, unless it is there and was made from this lock in this folder."""
     stamp = ENVIRONMENT / "made-from"
     wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest() + " " + str(ROOT)
-    if stamp.exists() and stamp.read_text() == wanted and python_of(ENVIRONMENT).exists():
+    if PYTHON.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
     uv = find_uv(variables)
-    print("Making the environment in .venv from requirements.lock ...", flush=True)
-    target = str(python_of(ENVIRONMENT))
-    steps = [
-        [uv, "venv", "--quiet", "--clear", "--python", interpreter(), str(ENVIRONMENT)],
-        [uv, "pip", "install", "--quiet", "--require-hashes", "--python", target, "-r", str(LOCK)],
-        [uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--python", target, "--editable", str(ROOT)],
-    ]  # fmt: skip
-    for step in steps:
-        subprocess.run(step, check=True, env=variables)
-    # Written last, so that an interrupted start is made again.
-    stamp.write_text(wanted)
+    say("Making the environment in .venv from requirements.lock ...")
+    if ENVIRONMENT.exists():
+        # The stamp goes first and comes last: whatever is broken off in between is made again.
+        stamp.unlink(missing_ok=True)
+        shutil.rmtree(str(ENVIRONMENT))
+    install = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
+    for step in (
+        [uv, "venv", "--quiet", "--python", base_python(), str(ENVIRONMENT)],
+        [*install, "--require-hashes", "-r", str(LOCK)],
+        [*install, "--no-deps", "--editable", str(ROOT)],
+    ):
+        subprocess.run(step, check=True, env=variables, cwd=str(ROOT))
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def variables_for_tasks():
+    """The caller's variables without those that would lead Python astray."""
+    # Without byte code every kernel compiles the packages anew: a start takes twice as long.
+    astray = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_USER")
+    variables = {name: value for name, value in os.environ.items() if name not in astray}
+    if variables.get("PAIN_DATA"):
+        variables["PAIN_DATA"] = os.path.abspath(variables["PAIN_DATA"])
+    # One thread: sums come in the same order on every machine, kernels run side by side, and
+    # matrices of this size lose time to threads. Set the variables to have it otherwise.
+    chosen = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    # The certificates pip trusts: hospitals' proxies bring their own. Older uv knows the second.
+    return {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true", **chosen, **variables}
+
+
+def run_task(task, words, variables):
+    """Run a task to its end; Ctrl-C is left to it, so that it can stop its kernels."""
+    # Study files are meant from where the command was typed; other tasks belong to the project.
+    folder = os.getcwd() if task == "report" else str(ROOT)
+    child = subprocess.Popen([str(PYTHON), *TASKS[task], *words], cwd=folder, env=variables)
+    interrupted = False
+    while True:
+        try:
+            code = child.wait()
+            return 130 if interrupted else code if code >= 0 else 128 - code
+        except KeyboardInterrupt:
+            if interrupted:
+                child.terminate()
+            interrupted = True
 
 
 def main(arguments):
-    """Run one task; the exit code is the task's."""
+    """Run one task; the exit code is the task's, 130 after Ctrl-C, 2 for an unknown task."""
     if not arguments or arguments[0] not in TASKS:
         print(__doc__)
         return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
-    variables = dict(os.environ)
-    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
-        variables.pop(name, None)
-    # One thread per kernel: notebooks run side by side, and small matrices lose time to threads.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        variables.setdefault(name, "1")
-    variables["PYTHONUTF8"] = "1"
+    if sys.version_info < (3, 8):  # noqa: UP036 - this file meets whatever Python is there
+        say(f"This is Python {sys.version.split()[0]}; run this with Python 3.11 to 3.14.")
+        return 1
+    variables = variables_for_tasks()
     try:
         make_environment(variables)
-    except subprocess.CalledProcessError as error:
-        print("The environment could not be made: %s ended with %d. The first run needs a connection to "
-              "a package index; run the same command again." % (error.cmd[0], error.returncode),
-              file=sys.stderr)  # fmt: skip
+    except (subprocess.CalledProcessError, OSError, StopIteration) as error:
+        say(f"The environment could not be made: {error}\nThe first run needs a connection to a "
+            "package index, and pip in this Python (Debian, Ubuntu: apt install python3-venv). "
+            "Mend that and run the same command again.")  # fmt: skip
         return 1
-    here, words = os.getcwd(), list(arguments[1:])
-    if arguments[0] == "report":
-        # Paths are meant from where the command was typed, tasks run from the project's folder.
-        words = [os.path.join(here, w) if os.path.exists(w) else w for w in words]
-    command = [str(python_of(ENVIRONMENT)), *TASKS[arguments[0]], *words]
-    return subprocess.run(command, cwd=str(ROOT), env=variables).returncode
+    return run_task(arguments[0], arguments[1:], variables)
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        say("Stopped.")
         sys.exit(130)

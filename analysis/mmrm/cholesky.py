@@ -34,8 +34,8 @@ def derivatives(lower: Array, bent: Curvature) -> tuple[Array, Array, Array]:
     """Gradient, second derivatives and average information of −2 log-likelihood in θ.
 
     With G the score in Σ and J = ∂σ/∂θ: g = J'g_σ, H = J'H_σ J + Σ_l (g_σ)_l ∂²σ_l/∂θ∂θ' by the
-    chain rule (Pinheiro and Bates 1996), where the last part is 2 G_ac on the pairs of entries (a, b) and
-    (c, b) of L and, for a logged diagonal, the gradient itself.
+    chain rule (Pinheiro and Bates 1996), where the last part is 2 G_ac on the pairs of entries
+    (a, b) and (c, b) of L and, for a logged diagonal, the gradient itself.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -232,17 +232,42 @@ def _retention(
     rows = table.matrix[places]
     long, short = (table.estimate[place] + linear[place].constant for place in places)
 
-    def df(ratio: float) -> float:
-        row = rows[1] if np.isinf(ratio) else rows[0] - ratio * rows[1]
-        return float(model.fit.contrast(row).df[0])
-
     (var_long, cov), (_, var_short) = table.cov[np.ix_(places, places)]
+    df = _df_of_ratio(model, rows)
     found = fieller_set(long, short, var_long, var_short, cov, df, alpha)
     return {
         "estimate": long / short if short else np.nan,
         "conf_low": found.low, "conf_high": found.high,
         "method": f"{model.method}; Fieller, {found.kind}", "note": _in_words(found),
     }  # fmt: skip
+
+
+def _df_of_ratio(model: FittedTrial, rows: Array) -> Callable[[float], float]:
+    """Satterthwaite degrees of freedom of long − ρ short, as a function of ρ.
+
+    ν = 2 v² / s, where the variance v is of degree 2 in the weights of long and short and s of
+    degree 4: three and five angles determine them for every ρ, which spares a contrast for each.
+    """
+    angles = np.pi * np.arange(5) / 5
+    weights = np.column_stack([np.cos(angles), -np.sin(angles)])
+    table = model.fit.contrast(weights @ rows)
+    variance = table.std_error**2
+    squares = np.linalg.solve(_powers(weights[:3], 2), variance[:3])
+    fourths = np.linalg.solve(_powers(weights, 4), 2 * variance**2 / table.df)
+
+    def df(ratio: float) -> float:
+        weight = np.array([[0.0, 1.0] if np.isinf(ratio) else [1.0, -ratio]])
+        weight /= np.linalg.norm(weight)
+        v, s = _powers(weight, 2) @ squares, _powers(weight, 4) @ fourths
+        return float((2 * v * v / s)[0])
+
+    return df
+
+
+def _powers(weights: Array, degree: int) -> Array:
+    """Products of that degree of two weights, (rows, degree + 1)."""
+    k = np.arange(degree + 1)
+    return weights[:, :1] ** (degree - k) * weights[:, 1:] ** k
 
 
 def _in_words(found: FiellerSet) -> str:

@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 
 METHOD = "MMRM, unstructured, REML, Satterthwaite"
 METHOD_OF_ONE_VISIT = "linear model, REML"
+# Design rows made at a time: bounds memory, and few calls cost less than many.
+ROWS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,10 @@ class FittedTrial:
         score).
     baseline : float
         Mean baseline of the patients analysed; NaN where there is none.
-    analysed : pandas.DataFrame
-        `patient`, `therapy`, `visit`: the values that entered.
+    therapy_of : ndarray of int, shape (patients,)
+        Therapy of every patient analysed, as a position in `therapies`.
+    attended : ndarray of bool, shape (patients, visits)
+        Whether a value of the patient at the visit entered.
     left_out : pandas.DataFrame
         `reason`, `n`: patients of the trial who could not enter; with those analysed they add up to
         all patients.
@@ -56,7 +60,8 @@ class FittedTrial:
     rows: Array
     turn: float
     baseline: float
-    analysed: pd.DataFrame
+    therapy_of: NDArray[np.int64]
+    attended: NDArray[np.bool_]
     left_out: pd.DataFrame
 
     @property
@@ -68,9 +73,11 @@ class FittedTrial:
         """Patients of a therapy with a value at any of the visits; None where none is named."""
         if not therapy or not visits:
             return None
-        rows = self.analysed
-        rows = rows[(rows["therapy"] == therapy) & rows["visit"].isin(visits)]
-        return int(rows["patient"].nunique())
+        if therapy not in self.therapies:
+            return 0
+        columns = [position for position, name in enumerate(self.visits) if name in visits]
+        rows = self.attended[self.therapy_of == self.therapies.index(therapy)]
+        return int(rows[:, columns].any(axis=1).sum())
 
 
 def default_formula(study: Study, one_visit: bool, compared: bool, baseline: bool) -> str:
@@ -174,7 +181,10 @@ def fit_trial(trial: Trial, measure: str | None = None) -> FittedTrial:
     if formula is None:
         formula = default_formula(study, len(visits) == 1, compared, baseline)
     fit = MMRM.from_formula(formula, frame, subject="patient", visit="visit").fit()
-    first = frame.drop_duplicates("patient")
+    first = frame.drop_duplicates("patient").reset_index(drop=True)
+    attended = np.zeros((len(first), len(visits)), dtype=np.bool_)
+    person = pd.Index(first["patient"]).get_indexer(frame["patient"])
+    attended[person, _positions(frame["visit"], visits)] = True
     instrument = find_instrument(trial.measure(measure).instrument, study.instruments)
     return FittedTrial(
         fit=fit,
@@ -184,7 +194,8 @@ def fit_trial(trial: Trial, measure: str | None = None) -> FittedTrial:
         rows=_standardised(fit, first, visits, therapies),
         turn=1.0 if instrument.direction == "lower_is_better" else -1.0,
         baseline=float(first["baseline"].mean()) if baseline else np.nan,
-        analysed=frame[["patient", "therapy", "visit"]],
+        therapy_of=_positions(first["therapy"], therapies),
+        attended=attended,
         left_out=left_out,
     )
 
@@ -194,16 +205,24 @@ def _present(column: pd.Series) -> tuple[str, ...]:
     return tuple(_observed_levels(column).cat.categories)
 
 
+def _positions(column: pd.Series, levels: tuple[str, ...]) -> NDArray[np.int64]:
+    """Position of each value in `levels`."""
+    return pd.Index(levels).get_indexer(column.astype(str))
+
+
 def _standardised(
     fit: MMRMResults, patients: pd.DataFrame, visits: tuple[str, ...], therapies: tuple[str, ...]
 ) -> Array:
     """Average design row over the patients, for each therapy and visit."""
+    n, settings = len(patients), np.arange(len(therapies) * len(visits))
+    at_once = max(1, ROWS_AT_ONCE // n)
     blocks = []
-    for therapy in therapies:
-        for visit in visits:
-            setting = patients.assign(
-                therapy=pd.Categorical([therapy] * len(patients), therapies),
-                visit=pd.Categorical([visit] * len(patients), visits),
-            )
-            blocks.append(fit.design.rows(setting).mean(axis=0))
-    return np.array(blocks).reshape(len(therapies), len(visits), -1)
+    for start in range(0, len(settings), at_once):
+        chosen = settings[start : start + at_once]
+        therapy, visit = (np.repeat(part, n) for part in np.divmod(chosen, len(visits)))
+        frame = pd.concat([patients] * len(chosen), ignore_index=True).assign(
+            therapy=pd.Categorical.from_codes(therapy, therapies),
+            visit=pd.Categorical.from_codes(visit, visits),
+        )
+        blocks.append(fit.design.rows(frame).reshape(len(chosen), n, -1).mean(axis=1))
+    return np.concatenate(blocks).reshape(len(therapies), len(visits), -1)

@@ -244,3 +244,15 @@ def test_rows_are_chosen_by_quantity_horizon_and_comparator(relief):
     assert len(relief.rows("relief", "short")) == 5
     assert len(relief.rows("loss", analysis="holm")) == 2
     assert relief.estimand.name == "Treatment policy"
+
+
+def test_oracle_16_retention_ends_where_the_test_of_long_less_a_share_of_short_does(relief):
+    model = relief.model
+    early, late = (model.visits.index(name) for name in ("W12", "W52"))
+    short, long = (model.rows[0, visit] - model.rows[2, visit] for visit in (early, late))
+    frame = estimate_relief(pain150(model={"formula": relief.formula, "confidence": 0.6})).frame
+    kept = pick(frame, "retention", "ACU")
+    assert kept["method"].endswith("Fieller, interval")
+    for share in (kept["conf_low"], kept["conf_high"]):
+        test = model.fit.contrast(long - share * short)
+        assert test.frame["p_value"].iloc[0] == pytest.approx(0.4, abs=REORDERED)

@@ -1,0 +1,119 @@
+"""Cells of an executed notebook as pieces of a page: prose, folded code, tables and figures."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import latex2mathml.converter
+from markupsafe import Markup
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+
+from analysis.report.execute import warnings_in
+
+DEFAULT_ALT = "Figure; the table beside it holds its numbers."
+_DIGEST = re.compile(r"\s*\[data [0-9a-f]+\]\s*$")
+_TITLE = re.compile(r"\A\s*#\s+([^\n]+)\n?")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One piece of a page.
+
+    Attributes
+    ----------
+    kind : {"prose", "code", "html", "figure", "text", "warning"}
+    body : Markup or str
+        `Markup` for prose and html (tables), which are shown as they are; text, which the template
+        escapes, for code, text and warning; a data address for a figure.
+    caption : str
+        What a figure shows, in words.
+    """
+
+    kind: Literal["prose", "code", "html", "figure", "text", "warning"]
+    body: Markup | str
+    caption: str = ""
+
+
+class _Renderer(IPythonRenderer):
+    """Markdown to HTML with formulas as MathML, which a browser draws without a script."""
+
+    def inline_math(self, body: str) -> str:
+        return _mathml(body, "inline")
+
+    def block_math(self, body: str) -> str:
+        return _mathml(body, "block")
+
+
+def _mathml(latex: str, display: str) -> str:
+    try:
+        return latex2mathml.converter.convert(latex, display=display)
+    except Exception:
+        return f"<code>{Markup.escape(latex)}</code>"
+
+
+def render_markdown(text: str) -> Markup:
+    """HTML of Markdown text, with formulas as MathML.
+
+    Raw HTML in the text is passed on: text from users must be escaped before it becomes Markdown
+    (`analysis.display` does so).
+    """
+    renderer = _Renderer(escape=False, allow_harmful_protocols=False, exclude_anchor_links=True)
+    return Markup(MarkdownWithMath(renderer=renderer)(text))
+
+
+def blocks_of(notebook: NotebookNode) -> list[Block]:
+    """Pieces of a page, in order, from an executed notebook.
+
+    The title (a first line `# …`) is left to the page; see `title_of`. What a notebook wrote to its
+    error stream becomes one warning each.
+    """
+    blocks = [Block("warning", line) for line in warnings_in(notebook)]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            text = _without_title(cell.source)
+            if text.strip():
+                blocks.append(Block("prose", render_markdown(text)))
+        elif cell.cell_type == "code":
+            blocks.append(Block("code", cell.source))
+            for output in cell.outputs:
+                blocks.extend(_output(output))
+    return blocks
+
+
+def title_of(notebook: NotebookNode) -> str:
+    """First heading of the first level, or "Notebook" where there is none."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (found := _TITLE.match(cell.source)):
+            return found.group(1).strip()
+    return "Notebook"
+
+
+def _without_title(source: str) -> str:
+    return _TITLE.sub("", source, count=1)
+
+
+def _output(output: NotebookNode) -> list[Block]:
+    """The richest form of an output that a page without scripts can show."""
+    if output.output_type == "stream":
+        return [Block("text", output.text)] if output.name == "stdout" else []
+    data = output.get("data", {})
+    if "image/png" in data:
+        alt = output.get("metadata", {}).get("image/png", {}).get("alt")
+        alt = alt or _DIGEST.sub("", _joined(data.get("text/plain", ""))) or DEFAULT_ALT
+        picture = _joined(data["image/png"]).replace("\n", "")
+        return [Block("figure", f"data:image/png;base64,{picture}", alt)]
+    if "text/html" in data:
+        shown = Markup(_joined(data["text/html"]))
+        return [Block("html" if "<table" in shown else "prose", shown)]
+    if "text/markdown" in data:
+        return [Block("prose", render_markdown(_joined(data["text/markdown"])))]
+    if "text/plain" in data:
+        return [Block("text", _joined(data["text/plain"]))]
+    return []
+
+
+def _joined(text: str | list[str]) -> str:
+    return text if isinstance(text, str) else "".join(text)

@@ -1,0 +1,112 @@
+"""Make a report: read and estimate once, run the notebooks, write all into one folder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from analysis.errors import ConvergenceWarning
+from analysis.intake import read_trial
+from analysis.relief import Relief, estimate_relief
+from analysis.report.answer import answer_of
+from analysis.report.drawings import draw_all
+from analysis.report.execute import Job, Progress, run_notebooks
+from analysis.report.place import default_output, refuse_foreign, replaced_whole
+from analysis.report.results import (
+    PROVENANCE_NAME,
+    provenance,
+    write_provenance,
+    write_results,
+)
+from analysis.report.site import write_site
+from analysis.simulate.bundled import BUNDLED_SEED
+from analysis.trial.records import Trial
+
+ROOT = Path(__file__).resolve().parents[2]
+BUNDLED = ROOT / "data" / "simulated" / "study.yml"
+NOTEBOOKS = ("01_the_data", "02_short_and_long_term_relief")
+RESULTS_NAME = "results.csv"
+FIGURES_NAME = "figures"
+
+
+def build_report(
+    study_file: Path,
+    output: Path | None = None,
+    *,
+    download: bool = False,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Analyse a study and write its report.
+
+    Parameters
+    ----------
+    study_file : Path
+        A study file (`docs/study_file.md`).
+    output : Path, optional
+        Folder of the report; `reports/<study>` where the command runs when left out. An earlier
+        report there is replaced, and only once the new one is whole.
+    download : bool
+        Fetch open data that are not on this computer.
+    say : callable
+        Receives lines of progress.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ReliefError
+        The study file, the data or the model cannot be used, a notebook failed, or the folder
+        cannot be written. The earlier report is left as it was.
+    """
+    study_file = study_file.resolve()
+    output = (output or default_output(study_file, Path.cwd())).resolve()
+    refuse_foreign(output)
+    say(f"Reading {study_file.name}")
+    trial, relief, complaints = _analysed(study_file, download)
+    say("Running the notebooks")
+    jobs = [Job(ROOT / "notebooks" / f"{name}.ipynb", study_file) for name in NOTEBOOKS]
+    executed = run_notebooks(jobs, lambda step: say(_line(step)))
+    say("Writing the pages")
+    with replaced_whole(output) as folder:
+        _write(folder, study_file, trial, relief, complaints, executed)
+    return output
+
+
+def _analysed(study_file: Path, download: bool) -> tuple[Trial, Relief, list[str]]:
+    """The trial, its relief, and what the fit complained about."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        trial = read_trial(study_file, download=download)
+        relief = estimate_relief(trial)
+    complaints = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
+    return trial, relief, [str(warning.message) for warning in complaints]
+
+
+def _write(
+    folder: Path,
+    study_file: Path,
+    trial: Trial,
+    relief: Relief,
+    complaints: list[str],
+    executed: list[NotebookNode],
+) -> None:
+    write_results(relief.frame, folder / RESULTS_NAME)
+    figures = draw_all(trial, relief, folder / FIGURES_NAME)
+    files = [(RESULTS_NAME, "every estimate, one row each")]
+    files += [(f"{FIGURES_NAME}/{name}.svg", "figure, also as .png") for name in figures]
+    files.append((PROVENANCE_NAME, "what was read and which versions computed it"))
+    answer = answer_of(trial, relief, complaints, figures, files)
+    pages = list(zip(NOTEBOOKS, executed, strict=True))
+    write_site(folder, answer, pages, list(figures.values()))
+    seed = BUNDLED_SEED if study_file == BUNDLED else None
+    write_provenance(provenance(trial, study_file, seed), folder / PROVENANCE_NAME)
+
+
+def _line(step: Progress) -> str:
+    return f"  {step.name}: cell {step.done} of {step.total}"

@@ -1,0 +1,49 @@
+"""What each figure shows, in words for those who cannot see it and for those who look again."""
+
+from __future__ import annotations
+
+from analysis.studies.records import Study
+
+_SHOWN = {
+    "flow": "Number of patients at each stage of the study, by therapy",
+    "missingness": "Share of {outcome} values that are missing, by therapy and visit",
+    "observed": "Mean {outcome} as observed, by therapy and week, with {level} intervals",
+    "modelled": "Mean {outcome} from the model, by therapy and week, with {level} intervals",
+    "forest": "Short-term and long-term relief {against}, with {level} intervals",
+    "durability": (
+        "Short-term relief (across) and long-term relief (up) {against}, with regions that hold "
+        "both with {level} confidence"
+    ),
+}
+_READ = {
+    "forest": (
+        "A point to the right of the line at 0 is relief; an interval that crosses the line leaves "
+        "open whether there is any."
+    ),
+    "durability": "On the diagonal nothing was lost; below it relief faded, above it relief grew.",
+    "observed": "Patients who were lost are missing from the later points.",
+    "modelled": "All therapies are shown for the same average patient.",
+}
+
+
+def caption(figure: str, study: Study) -> str:
+    """What a figure shows and how to read it.
+
+    Parameters
+    ----------
+    figure : {"flow", "missingness", "observed", "modelled", "forest", "durability"}
+    study : Study
+
+    Returns
+    -------
+    str
+        Plain text. Labels are the user's own and must be escaped where they are shown.
+    """
+    against = (
+        f"against {study.comparator}" if study.comparator else "against each therapy's own baseline"
+    )
+    shown = _SHOWN[figure].format(
+        outcome=study.primary.label, level=f"{100 * study.model.confidence:g} %", against=against
+    )
+    parts = [f"{shown}.", _READ.get(figure, ""), "Simulated data." if study.simulated else ""]
+    return " ".join(part for part in parts if part)

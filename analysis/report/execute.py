@@ -1,0 +1,241 @@
+"""Run notebooks on a study, side by side, each in a kernel of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import copy
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+from analysis.errors import ReliefError
+
+PARAMETERS_TAG = "parameters"
+PARAMETER = "study_file"
+CELL_SECONDS = 600
+# Ciphers the channel to the kernel where it runs over TCP; without it each kernel prints a warning.
+CONFIG = Config({"KernelManager": {"transport_encryption": "auto"}})
+_KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_WARNING = re.compile(r"\b(\w+Warning: .*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step forward: `done` of `total` code cells of the notebook called `name`."""
+
+    name: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A notebook to run and, if it takes one, the study file to run it on.
+
+    Attributes
+    ----------
+    path : Path
+        The notebook; its kernel starts in the folder it lies in.
+    study_file : Path or None
+        Put into the cell tagged `parameters`; None runs the notebook as it is stored.
+    """
+
+    path: Path
+    study_file: Path | None = None
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Read a notebook of the project.
+
+    Raises
+    ------
+    ReliefError
+        The file is not there or is not a notebook.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise ReliefError(
+            f"The notebook {path.name} is missing from the project's notebooks folder. "
+            "Run the report from a complete copy of the project."
+        ) from None
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ReliefError(
+            f"{path.name} is not a readable notebook ({reason}). Restore it and try again."
+        ) from None
+
+
+def with_study(notebook: NotebookNode, study_file: str) -> NotebookNode:
+    """A copy of a notebook whose parameters cell names another study file.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Has exactly one cell tagged `parameters`; never changed.
+    study_file : str
+        Written as a Python string, whatever characters it holds.
+
+    Raises
+    ------
+    ReliefError
+        The notebook has no such cell, or several.
+    """
+    changed = copy.deepcopy(notebook)
+    cells = [c for c in changed.cells if PARAMETERS_TAG in c.metadata.get("tags", ())]
+    if len(cells) != 1:
+        raise ReliefError(
+            f"The notebook has {len(cells)} cells tagged {PARAMETERS_TAG!r} and needs one. "
+            "Restore the notebook from the project."
+        )
+    cells[0].source = f"{PARAMETER} = {study_file!r}"
+    return changed
+
+
+def run_notebooks(
+    jobs: Sequence[Job], on_progress: Callable[[Progress], None] | None = None
+) -> list[NotebookNode]:
+    """Run notebooks at the same time and return them executed and cleaned, in the order given.
+
+    Nothing on disk is changed. Where a study file was put in, the parameters cell of the result
+    shows its bare name, never a folder of this computer.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    on_progress : callable, optional
+        Called after every code cell.
+
+    Raises
+    ------
+    ReliefError
+        A cell failed: the notebook, the number of its cell and the error, without a traceback.
+    """
+    outcome: list[list[NotebookNode] | BaseException] = []
+    # A selector loop, because sockets of the kernels cannot be watched by Windows' default loop.
+    runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
+    loop = runner.get_loop()
+    started: list[asyncio.Task] = []
+
+    async def gathered() -> list[NotebookNode]:
+        started.append(asyncio.current_task())
+        return await _run_all(jobs, on_progress)
+
+    def work() -> None:
+        try:
+            outcome.append(runner.run(gathered()))
+        except BaseException as error:
+            outcome.append(error)
+        finally:
+            runner.close()
+
+    thread = threading.Thread(target=work, name="notebooks")
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        for task in started:
+            loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        raise
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
+async def _run_all(
+    jobs: Sequence[Job], on_progress: Callable[[Progress], None] | None
+) -> list[NotebookNode]:
+    tasks = [asyncio.ensure_future(_run(job, on_progress)) for job in jobs]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        # When one fails the others are stopped, and waited for, so that no kernel is left behind.
+        # One already told to stop is left to end its kernel; a second call would break that off.
+        for task in tasks:
+            if not task.cancelling():
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _run(job: Job, on_progress: Callable[[Progress], None] | None) -> NotebookNode:
+    notebook = read_notebook(job.path)
+    if job.study_file is not None:
+        notebook = with_study(notebook, str(job.study_file))
+    total = sum(cell.cell_type == "code" for cell in notebook.cells)
+    done = 0
+
+    def executed(cell: NotebookNode, **_: object) -> None:
+        nonlocal done
+        if cell.cell_type == "code" and on_progress is not None:
+            done += 1
+            on_progress(Progress(job.path.stem, done, total))
+
+    client = NotebookClient(
+        notebook, timeout=CELL_SECONDS, kernel_name="python3", config=CONFIG,
+        resources={"metadata": {"path": str(job.path.parent)}}, on_cell_executed=executed,
+    )  # fmt: skip
+    try:
+        # What a kernel prints while it is stopped is noise; what cells print is in the notebook.
+        await client.async_execute(stderr=subprocess.DEVNULL)
+    except CellExecutionError as error:
+        raise _failure(job.path, notebook, f"{error.ename}: {error.evalue}") from None
+    except CellTimeoutError:
+        raise _failure(job.path, notebook, f"it took longer than {CELL_SECONDS} s") from None
+    except DeadKernelError:
+        raise _failure(job.path, notebook, "its kernel ended, perhaps for lack of memory") from None
+    finally:
+        # A client stopped halfway leaves these behind: open sockets, and a call that fails aloud
+        # when Python ends.
+        atexit.unregister(client._cleanup_kernel)
+        if client.kc is not None:
+            client.kc.stop_channels()
+    if job.study_file is not None:
+        notebook = with_study(notebook, job.study_file.name)
+    return cleaned(notebook)
+
+
+def _failure(path: Path, notebook: NotebookNode, reason: str) -> ReliefError:
+    counts = [c.execution_count or 0 for c in notebook.cells if c.cell_type == "code"]
+    return ReliefError(f"{path.name} stopped in code cell {max(counts, default=0)}: {reason}")
+
+
+def cleaned(notebook: NotebookNode) -> NotebookNode:
+    """A copy of an executed notebook without what differs between runs or machines.
+
+    Times of execution go, and so does the version of the kernel's Python.
+    """
+    copied = copy.deepcopy(notebook)
+    copied.metadata = NotebookNode(
+        kernelspec=NotebookNode(_KERNEL), language_info={"name": "python"}
+    )
+    for cell in copied.cells:
+        cell.metadata.pop("execution", None)
+    return copied
+
+
+def warnings_in(notebook: NotebookNode) -> list[str]:
+    """What an executed notebook wrote to its error stream, without places in files.
+
+    Returns
+    -------
+    list of str
+        One line a warning; a line that is no warning is given as it is. Empty for a clean run.
+    """
+    lines: list[str] = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "stream" and output.name == "stderr":
+                found = _WARNING.findall(output.text)
+                lines.extend(found or [output.text.strip()])
+    return lines

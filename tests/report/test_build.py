@@ -1,0 +1,171 @@
+"""A report from a study file to the folder, on studies that were made to break it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from analysis.report.__main__ import main
+from analysis.schema import RESULT_COLUMNS
+
+SCRIPT = "<script>alert(1)</script>"
+IMAGE = "<img src=x onerror=alert(2)>"
+ARMS = ("Usual care", SCRIPT, "=cost $x_1$ & more")
+PATIENTS_AN_ARM = 20
+PAGES = ("index.html", "01_the_data.html", "02_short_and_long_term_relief.html")
+
+
+def outcomes(weeks: tuple[int, ...], arms: tuple[str, ...]) -> pd.DataFrame:
+    """Scores that fall with time; names of patients that no report may hold."""
+    rng = np.random.default_rng(20)
+    rows = [
+        {
+            "who": f"SECRET-{arm}-{k}", "arm": label, "week": week,
+            "place": IMAGE if k % 2 else "a'b",
+            "score": int(np.clip(rng.normal(6 - arm - 0.02 * week, 1.5), 0, 10).round()),
+        }
+        for arm, label in enumerate(arms)
+        for k in range(PATIENTS_AN_ARM)
+        for week in weeks
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def hostile_study(folder: Path) -> Path:
+    outcomes((0, 8, 52), ARMS).to_csv(folder / "scores.csv", index=False)
+    visits = [
+        {"name": "start", "week": 0, "code": 0, "baseline": True},
+        {"name": IMAGE, "week": 8, "code": 8, "horizon": "short"},
+        {"name": "later", "week": 52, "code": 52, "horizon": "long"},
+    ]
+    return written(folder, {
+        "title": f"Trial of {SCRIPT}", "description": IMAGE, "design": "randomised",
+        "simulated": True,
+        "therapy": {"column": "arm", "comparator": ARMS[0], "arms": [{"label": a} for a in ARMS]},
+        "visits": {"column": "week", "schedule": visits},
+        "covariates": [{"name": "place", "column": "place", "label": SCRIPT, "type": "category"}],
+    })  # fmt: skip
+
+
+def bare_study(folder: Path) -> Path:
+    """One group, one visit, no baseline, no horizon: nothing to compare and little to say."""
+    outcomes((8,), ARMS[:1]).to_csv(folder / "scores.csv", index=False)
+    visits = {"column": "week", "schedule": [{"name": "once", "week": 8, "code": 8}]}
+    return written(folder, {"title": "Bare", "design": "observational", "visits": visits})
+
+
+def written(folder: Path, content: dict) -> Path:
+    shared = {
+        "data": {"outcomes": "scores.csv"}, "layout": "long", "patient": "who",
+        "measures": [
+            {"name": "pain", "label": f"Pain {IMAGE}", "instrument": "NRS", "column": "score"}
+        ],
+    }  # fmt: skip
+    path = folder / "mine.yml"
+    path.write_text(yaml.safe_dump({**shared, **content}, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    output = folder / "report"
+    assert main([str(hostile_study(folder)), "--output", str(output)]) == 0
+    return output
+
+
+def test_the_report_holds_pages_results_figures_and_provenance(hostile):
+    names = {str(p.relative_to(hostile)) for p in hostile.rglob("*") if p.is_file()}
+    assert {*PAGES, "results.csv", "provenance.json"} <= names
+    for figure in ("forest", "durability", "modelled", "observed", "missingness", "flow"):
+        assert {f"figures/{figure}.svg", f"figures/{figure}.png"} <= names
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_hostile_words_of_a_study_are_shown_and_do_nothing(hostile, page):
+    text = (hostile / page).read_text(encoding="utf-8")
+    assert "<script" not in text.lower()
+    assert "<img src=x" not in text
+    assert SCRIPT in unescape(text)
+
+
+def test_hostile_words_do_nothing_in_figures_opened_on_their_own(hostile):
+    for path in (hostile / "figures").glob("*.svg"):
+        assert "<script" not in path.read_text(encoding="utf-8").lower()
+
+
+def test_no_patient_is_named_in_any_file_of_the_report(hostile):
+    texts = [p for p in hostile.rglob("*") if p.suffix in {".html", ".csv", ".json", ".svg"}]
+    assert len(texts) > len(PAGES)
+    for path in texts:
+        assert "SECRET-" not in unescape(path.read_text(encoding="utf-8")), path.name
+
+
+def test_no_folder_of_this_computer_is_named_in_the_report(hostile):
+    for path in hostile.rglob("*"):
+        if path.suffix in {".html", ".csv", ".json", ".svg"}:
+            assert str(hostile.parent) not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_results_are_the_result_frame_and_hold_every_therapy_at_both_horizons(hostile):
+    frame = pd.read_csv(hostile / "results.csv")
+    assert tuple(frame.columns) == RESULT_COLUMNS
+    relief = frame[
+        (frame["quantity"] == "relief") & (frame["analysis"] == "main") & frame["horizon"].notna()
+    ]
+    assert set(relief["horizon"]) == {"short", "long"}
+    assert relief["estimate"].notna().all()
+    assert set(relief["therapy"]) == {ARMS[0], SCRIPT, "'" + ARMS[2]}
+
+
+def test_provenance_names_the_inputs_by_their_digest(hostile):
+    record = json.loads((hostile / "provenance.json").read_text(encoding="utf-8"))
+    assert [i["name"] for i in record["inputs"]] == ["mine.yml", "scores.csv"]
+    assert record["simulated"] is True
+
+
+def test_the_same_study_gives_the_same_report(hostile, tmp_path):
+    again = tmp_path / "report"
+    assert main([str(hostile_study(tmp_path)), "--output", str(again)]) == 0
+    for path in hostile.rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (again / path.relative_to(hostile)).read_bytes(), path.name
+
+
+def test_a_bare_study_gives_a_report_that_claims_nothing(tmp_path):
+    output = tmp_path / "report"
+    assert main([str(bare_study(tmp_path)), "--output", str(output)]) == 0
+    text = unescape((output / "index.html").read_text(encoding="utf-8"))
+    assert "There is no long-term visit" in text
+    assert "cannot say what a therapy added" in text
+    assert "Simulated" not in text
+
+
+def test_data_with_errors_are_told_without_a_traceback_and_the_old_report_stays(
+    hostile, tmp_path, capfd
+):
+    output = tmp_path / "report"
+    shutil.copytree(hostile, output)
+    study = hostile_study(tmp_path)
+    lines = (tmp_path / "scores.csv").read_text().splitlines()
+    (tmp_path / "scores.csv").write_text("\n".join([*lines, lines[1]]) + "\n")
+    before = {p: p.read_bytes() for p in output.rglob("*") if p.is_file()}
+    assert main([str(study), "--output", str(output)]) == 1
+    told = capfd.readouterr().err
+    assert told.startswith("No report was made.")
+    assert "Traceback" not in told
+    assert "SECRET-0-0" in told
+    assert {p: p.read_bytes() for p in output.rglob("*") if p.is_file()} == before
+
+
+def test_a_study_file_that_is_not_there_is_told_in_a_sentence(tmp_path, capfd):
+    assert main([str(tmp_path / "none.yml"), "--output", str(tmp_path / "out")]) == 1
+    assert "none.yml" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()

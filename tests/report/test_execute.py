@@ -1,0 +1,115 @@
+"""Notebooks run on a study: what is put in, what comes out, and how a failure is told."""
+
+from __future__ import annotations
+
+import threading
+
+import nbformat
+import nbformat.v4 as v4
+import pytest
+
+from analysis.errors import ReliefError
+from analysis.report.execute import Job, run_notebooks, warnings_in, with_study
+from analysis.report.refresh import refresh, stored_notebooks
+
+
+def book(*cells: str, tagged: bool = True) -> nbformat.NotebookNode:
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(source) for source in cells])
+    if tagged:
+        notebook.cells[0].metadata["tags"] = ["parameters"]
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+    return notebook
+
+
+def saved(folder, name, *cells, tagged=True):
+    path = folder / name
+    nbformat.write(book(*cells, tagged=tagged), path)
+    return path
+
+
+def texts(notebook) -> list[str]:
+    return [o.text for cell in notebook.cells for o in cell.outputs if o.output_type == "stream"]
+
+
+def test_two_notebooks_run_side_by_side_on_the_study_named(tmp_path):
+    cells = ("study_file = 'stored.yml'", "print(study_file[-8:])")
+    paths = [saved(tmp_path, f"{k}.ipynb", *cells) for k in (1, 2)]
+    before = [path.read_bytes() for path in paths]
+    steps = []
+    done = run_notebooks([Job(path, tmp_path / "mi$n'.yml") for path in paths], steps.append)
+    assert [texts(notebook) for notebook in done] == [["mi$n'.yml"[-8:] + "\n"]] * 2
+    assert [path.read_bytes() for path in paths] == before
+    assert sorted((s.name, s.done, s.total) for s in steps) == [
+        ("1", 1, 2), ("1", 2, 2), ("2", 1, 2), ("2", 2, 2),
+    ]  # fmt: skip
+
+
+def test_no_folder_of_this_computer_stays_in_the_notebook(tmp_path):
+    path = saved(tmp_path, "1.ipynb", "study_file = 'a.yml'", "1 + 1")
+    (done,) = run_notebooks([Job(path, tmp_path / "mine.yml")])
+    assert done.cells[0].source == "study_file = 'mine.yml'"
+    assert str(tmp_path) not in nbformat.writes(done)
+
+
+def test_a_study_file_name_is_never_run_as_code():
+    name = "x'; import os; y='"
+    changed = with_study(book("study_file = 'a'"), name)
+    scope: dict = {}
+    exec(changed.cells[0].source, scope)
+    assert scope["study_file"] == name
+
+
+def test_a_notebook_without_a_place_for_the_study_is_refused():
+    with pytest.raises(ReliefError, match="has 0 cells tagged 'parameters'"):
+        with_study(book("1", tagged=False), "a.yml")
+
+
+def test_a_failing_cell_is_told_with_its_number_and_leaves_no_kernel(tmp_path):
+    bad = saved(tmp_path, "bad.ipynb", "study_file = ''", "raise ValueError('no pain here')")
+    slow = saved(tmp_path, "slow.ipynb", "study_file = ''", "import time; time.sleep(60)")
+    with pytest.raises(ReliefError, match=r"bad.ipynb stopped in code cell 2: ValueError: no pain"):
+        run_notebooks([Job(bad, tmp_path / "a.yml"), Job(slow, tmp_path / "a.yml")])
+    assert [t.name for t in threading.enumerate() if t.name == "notebooks"] == []
+
+
+def test_a_missing_notebook_is_told_without_a_traceback(tmp_path):
+    with pytest.raises(ReliefError, match=r"gone.ipynb is missing"):
+        run_notebooks([Job(tmp_path / "gone.ipynb")])
+
+
+def test_refreshing_twice_gives_the_same_bytes(tmp_path):
+    path = saved(tmp_path, "1.ipynb", "study_file = 'a.yml'", "print(2)")
+    assert refresh([path]) == [path]
+    once = path.read_bytes()
+    assert refresh([path]) == []
+    assert path.read_bytes() == once
+    stored = nbformat.reads(once.decode(), as_version=4)
+    assert [cell.execution_count for cell in stored.cells] == [1, 2]
+    assert all("execution" not in cell.metadata for cell in stored.cells)
+
+
+def test_a_warning_stops_a_refresh_and_leaves_the_notebook(tmp_path):
+    path = saved(tmp_path, "1.ipynb", "study_file = ''", "import warnings; warnings.warn('flat')")
+    before = path.read_bytes()
+    with pytest.raises(ReliefError, match="UserWarning: flat"):
+        refresh([path])
+    assert path.read_bytes() == before
+
+
+def test_what_goes_to_the_error_stream_is_never_lost():
+    notebook = book("x")
+    notebook.cells[0].outputs = [v4.new_output("stream", name="stderr", text="odd line\n")]
+    assert warnings_in(notebook) == ["odd line"]
+
+
+def test_case_studies_come_last_and_only_when_asked_for(tmp_path):
+    (tmp_path / "case_studies").mkdir()
+    for name in ("02_b.ipynb", "01_a.ipynb", "case_studies/a.ipynb"):
+        (tmp_path / name).write_text("")
+    assert [p.name for p in stored_notebooks(tmp_path, True)] == [
+        "01_a.ipynb",
+        "02_b.ipynb",
+        "a.ipynb",
+    ]
+    assert [p.name for p in stored_notebooks(tmp_path, False)] == ["01_a.ipynb", "02_b.ipynb"]
