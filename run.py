@@ -23,15 +23,15 @@ UV_VERSION = "0.13.9"
 PYTHONS = ((3, 11), (3, 14))
 SCRIPTS, SUFFIX = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
 PYTHON = ENVIRONMENT / SCRIPTS / ("python" + SUFFIX)
-QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
+HERE = {"cwd": str(ROOT)}
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False, **HERE}
 LAB = ["--ip=127.0.0.1", "--ServerApp.root_dir=notebooks", "--LabApp.news_url=None",
        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
 TASKS = {
     # -P: a file called pandas.py in the folder of the data must not be imported.
     "report": ["-P", "-m", "analysis.report"],
     "test": ["-m", "pytest"],
-    "lab": ["-m", "jupyterlab", *LAB],
-    "refresh": ["-m", "analysis.report.refresh"],
+    "lab": ["-m", "jupyterlab", *LAB], "refresh": ["-m", "analysis.report.refresh"],
 }
 
 
@@ -54,7 +54,7 @@ def find_uv(variables):
         # Debian keeps the pip of new environments in a package of its own; pip may still be here.
         python, where = sys.executable, ["--target", str(room)]
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *where]
-    subprocess.run([*install, "uv==" + UV_VERSION], check=True, env=variables)
+    subprocess.run([*install, "uv==" + UV_VERSION], check=True, env=variables, **HERE)
     # Moved into place last, so that a broken-off download is never taken for uv.
     os.replace(next(p for p in room.glob("*/uv" + SUFFIX) if p.parent.name in ("bin", SCRIPTS)), uv)
     shutil.rmtree(room, ignore_errors=True)
@@ -89,7 +89,7 @@ def make_environment(variables):
         [*install, "--require-hashes", "-r", str(LOCK)],
         [*install, "--no-deps", "--editable", str(ROOT)],
     ):
-        subprocess.run(step, check=True, env=variables, cwd=str(ROOT))
+        subprocess.run(step, check=True, env=variables, **HERE)
     stamp.write_text(wanted, encoding="utf-8")
 
 

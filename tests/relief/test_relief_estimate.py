@@ -120,7 +120,7 @@ def test_one_visit_is_analysis_of_covariance():
 def test_loss_is_short_minus_long_and_retention_their_ratio(relief):
     for comparator in ("", "USUAL"):
         short, long = (
-            pick(relief.frame, "relief", "ACU", comparator, horizon) for horizon in ("short", "long")
+            pick(relief.frame, "relief", "ACU", comparator, name) for name in ("short", "long")
         )
         loss = pick(relief.frame, "loss", "ACU", comparator)
         assert loss["estimate"] == pytest.approx(short["estimate"] - long["estimate"], abs=EXACT)
