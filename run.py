@@ -87,7 +87,7 @@ def make_environment(variables):
     for step in (
         [uv, "venv", "--quiet", "--python", base_python(), str(ENVIRONMENT)],
         [*install, "--require-hashes", "-r", str(LOCK)],
-        [*install, "--no-deps", "--editable", str(ROOT)],
+        [*install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
     ):
         subprocess.run(step, check=True, env=variables, **HERE)
     stamp.write_text(wanted, encoding="utf-8")
