@@ -14,7 +14,7 @@ from analysis.tables import Table, account_table, findings_table, left_out_table
 from analysis.trial.records import Trial
 from analysis.validate.readable import counted, summary
 
-INDEX_FIGURES = ("forest", "durability")
+INDEX_FIGURES = ("forest", "durability", "durability_alone")
 
 
 def answer_of(

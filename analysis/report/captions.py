@@ -14,6 +14,10 @@ _SHOWN = {
         "Short-term relief (across) and long-term relief (up) {against}, with regions that hold "
         "both with {level} confidence"
     ),
+    "durability_alone": (
+        "Change from baseline in the short term (across) and in the long term (up), with regions that "
+        "hold both with {level} confidence and the minimal important change where one is known"
+    ),
 }
 _READ = {
     "forest": (
@@ -21,6 +25,9 @@ _READ = {
         "open whether there is any."
     ),
     "durability": "On the diagonal nothing was lost; below it relief faded, above it relief grew.",
+    "durability_alone": (
+        "It also holds natural recovery and regression to the mean, so it is no effect of a therapy."
+    ),
     "observed": "Patients who were lost are missing from the later points.",
     "modelled": "All therapies are shown for the same average patient.",
 }
@@ -31,7 +38,7 @@ def caption(figure: str, study: Study) -> str:
 
     Parameters
     ----------
-    figure : {"flow", "missingness", "observed", "modelled", "forest", "durability"}
+    figure : {"flow", "missingness", "observed", "modelled", "forest", "durability", "durability_alone"}
     study : Study
 
     Returns

@@ -58,4 +58,7 @@ def _pictures(trial: Trial, relief: Relief) -> dict[str, Picture]:
     }
     if trial.study.horizon("short") and trial.study.horizon("long"):
         axes["durability"] = plot_durability(frame, labels)
+        if trial.study.comparator:
+            # Only change within a person may be held against the minimal important change.
+            axes["durability_alone"] = plot_durability(frame, labels, "")
     return {name: figure_of(drawn) for name, drawn in axes.items()}

@@ -122,31 +122,34 @@ def run_notebooks(
         A cell failed: the notebook, the number of its cell and the error, without a traceback.
     """
     outcome: list[list[NotebookNode] | BaseException] = []
-    # A selector loop, because sockets of the kernels cannot be watched by Windows' default loop.
-    runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
-    loop = runner.get_loop()
-    started: list[asyncio.Task] = []
+    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Task]] = []
+    stopping, finished = threading.Event(), threading.Event()
 
     async def gathered() -> list[NotebookNode]:
-        started.append(asyncio.current_task())
+        started.append((asyncio.get_running_loop(), asyncio.current_task()))
+        if stopping.is_set():
+            raise asyncio.CancelledError
         return await _run_all(jobs, on_progress)
 
     def work() -> None:
         try:
-            outcome.append(runner.run(gathered()))
+            # A selector loop: Windows' default loop cannot watch the kernels' sockets.
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                outcome.append(runner.run(gathered()))
         except BaseException as error:
             outcome.append(error)
         finally:
-            runner.close()
+            finished.set()
 
-    thread = threading.Thread(target=work, name="notebooks")
-    thread.start()
+    threading.Thread(target=work, name="notebooks").start()
     try:
-        thread.join()
+        finished.wait()
     except KeyboardInterrupt:
-        for task in started:
+        stopping.set()
+        for loop, task in started:
             loop.call_soon_threadsafe(task.cancel)
-        thread.join()
+        # Not Thread.join: once interrupted it takes the thread for ended, and kernels would stay.
+        finished.wait()
         raise
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
