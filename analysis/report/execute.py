@@ -23,6 +23,7 @@ from analysis.errors import ReliefError
 PARAMETERS_TAG = "parameters"
 PARAMETER = "study_file"
 CELL_SECONDS = 600
+WAIT_SECONDS = 0.5
 # Ciphers the channel to the kernel where it runs over TCP; without it each kernel prints a warning.
 CONFIG = Config({"KernelManager": {"transport_encryption": "auto"}})
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -143,7 +144,9 @@ def run_notebooks(
 
     threading.Thread(target=work, name="notebooks").start()
     try:
-        finished.wait()
+        # In short waits, because Windows notices Ctrl-C only between them.
+        while not finished.wait(WAIT_SECONDS):
+            pass
     except KeyboardInterrupt:
         stopping.set()
         for loop, task in started:
@@ -163,6 +166,8 @@ async def _run_all(
     try:
         return await asyncio.gather(*tasks)
     finally:
+        # What clients leave behind when they are stopped is not worth a line on the terminal.
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         # When one fails the others are stopped, and waited for, so that no kernel is left behind.
         # One already told to stop is left to end its kernel; a second call would break that off.
         for task in tasks:

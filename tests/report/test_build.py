@@ -84,7 +84,15 @@ def hostile(tmp_path_factory) -> Path:
 def test_the_report_holds_pages_results_figures_and_provenance(hostile):
     names = {str(p.relative_to(hostile)) for p in hostile.rglob("*") if p.is_file()}
     assert {*PAGES, "results.csv", "provenance.json"} <= names
-    for figure in ("forest", "durability", "durability_alone", "modelled", "observed", "missingness", "flow"):
+    for figure in (
+        "forest",
+        "durability",
+        "durability_alone",
+        "modelled",
+        "observed",
+        "missingness",
+        "flow",
+    ):
         assert {f"figures/{figure}.svg", f"figures/{figure}.png"} <= names
 
 

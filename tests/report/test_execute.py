@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
 
 import nbformat
@@ -71,6 +74,21 @@ def test_a_failing_cell_is_told_with_its_number_and_leaves_no_kernel(tmp_path):
     with pytest.raises(ReliefError, match=r"bad.ipynb stopped in code cell 2: ValueError: no pain"):
         run_notebooks([Job(bad, tmp_path / "a.yml"), Job(slow, tmp_path / "a.yml")])
     assert [t.name for t in threading.enumerate() if t.name == "notebooks"] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
+def test_ctrl_c_is_passed_on_only_when_the_kernel_has_ended(tmp_path):
+    note = f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
+    path = saved(tmp_path, "slow.ipynb", "study_file = ''", note, "import time; time.sleep(60)")
+
+    def press(step):
+        if step.done == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_notebooks([Job(path, tmp_path / "a.yml")], press)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_missing_notebook_is_told_without_a_traceback(tmp_path):
