@@ -43,7 +43,7 @@ def notebook():
         metadata={"image/png": {"alt": f"Course of {HOSTILE}"}},
     )
     complaint = v4.new_output(
-        "stream", name="stderr", text="/tmp/ipykernel_1/2.py:3: ConvergenceWarning: flat\n  fit()\n"
+        "stream", name="stderr", text="/made/up/ipykernel_1/2.py:3: ConvergenceWarning: flat\n  fit()\n"
     )
     code = v4.new_code_cell("x = 1 < 2", outputs=[table, figure, complaint], execution_count=1)
     prose = v4.new_markdown_cell("# How much?\n\nThe effect $\\beta_1$ of *care*.")
