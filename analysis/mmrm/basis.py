@@ -6,14 +6,14 @@ fit happens there, and `Basis` turns the answer back exactly (docs/methods.md se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from analysis.errors import ModelError
-from analysis.mmrm.statistics import Pattern, SufficientStatistics
+from analysis.mmrm.statistics import SufficientStatistics
 
 Array = NDArray[np.float64]
 
@@ -109,9 +109,9 @@ def _with_rows(
     for pattern in statistics.patterns:
         count, visits = pattern.root.shape[:2]
         block = rows[start : start + count * visits].reshape(count, visits, -1)
-        patterns.append(Pattern(pattern.visits, pattern.n, np.ascontiguousarray(block)))
+        patterns.append(replace(pattern, root=np.ascontiguousarray(block)))
         start += count * visits
-    return SufficientStatistics(names, statistics.n_visits, tuple(patterns))
+    return replace(statistics, columns=names, patterns=tuple(patterns))
 
 
 def _independent_columns(design: Array) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:

@@ -7,7 +7,7 @@ reference (treatment contrasts); text is ordered alphabetically.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from formulaic.errors import FormulaicError
 from numpy.typing import NDArray
 
 from analysis.errors import ModelError
-from analysis.mmrm.statistics import SufficientStatistics
+from analysis.mmrm.statistics import Block, SufficientStatistics
 
 Array = NDArray[np.float64]
 
@@ -26,6 +26,35 @@ ROWS_AT_ONCE = 50_000
 ROWS_TO_LEARN = 100
 # Squares of larger numbers, summed over patients, leave the range of double precision.
 LARGEST = 1e100
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Columns of the data that say what a row is.
+
+    Attributes
+    ----------
+    outcome, subject, visit : str
+    group : str or None
+        Column with the patient's covariance group.
+    weights : str or None
+        Column with the precision weight of a row.
+    subject_weights : str or None
+        Column with the weight of a patient.
+    """
+
+    outcome: str
+    subject: str
+    visit: str
+    group: str | None = None
+    weights: str | None = None
+    subject_weights: str | None = None
+
+    def named(self) -> tuple[str, ...]:
+        """The columns, each once, the outcome first."""
+        names = (self.outcome, self.subject, self.visit, self.group, self.weights,
+                 self.subject_weights)  # fmt: skip
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +72,12 @@ class Design:
         Names of the p design columns.
     visits : tuple
         Levels of the visit column that anyone attended, in order.
+    groups : tuple
+        Covariance groups, in order; one, of no name, where all patients share a covariance.
+    roles : Roles
+        Columns of the data that are no part of the formula.
+    frame : pandas.DataFrame
+        The rows used, with the columns the model reads. Patients' data: left out when pickled.
     cells : pandas.DataFrame
         Codes of the factors and the subject of every row used; counts for LS means.
     factors : mapping of str to pandas.Index
@@ -59,6 +94,9 @@ class Design:
     variables: tuple[str, ...]
     columns: tuple[str, ...]
     visits: tuple[object, ...]
+    groups: tuple[object, ...]
+    roles: Roles
+    frame: pd.DataFrame | None
     cells: pd.DataFrame
     factors: Mapping[str, pd.Index]
     means: Mapping[str, float]
@@ -69,10 +107,26 @@ class Design:
         """Design rows of `frame`, shape (len(frame), p)."""
         return np.asarray(self.spec.get_model_matrix(frame, context={}), dtype=np.float64)
 
+    def blocks(self) -> Iterator[Block]:
+        """Rows of the data in blocks of whole patients.
+
+        Raises
+        ------
+        ModelError
+            The patients' rows are not at hand.
+        """
+        if self.frame is None:
+            raise ModelError(
+                "This needs the patients' rows, and only their statistics are here. Fit the model "
+                "with MMRM.from_formula on the data."
+            )
+        yield from _blocks(self, self.frame)
+
 
 def build_design(
-    formula: str, data: pd.DataFrame, subject: str, visit: str
-) -> tuple[Design, SufficientStatistics]:
+    formula: str, data: pd.DataFrame, subject: str, visit: str, group: str | None = None,
+    weights: str | None = None, subject_weights: str | None = None,
+) -> tuple[Design, SufficientStatistics]:  # fmt: skip
     """Read the formula, check the data, and reduce them to sufficient statistics.
 
     Raises
@@ -81,27 +135,63 @@ def build_design(
         Unknown columns, a formula that cannot be read, two rows for a patient at a visit, no rows.
     """
     parsed, outcome = _parse(formula, data, subject, visit)
+    roles = Roles(outcome, subject, visit, group, weights, subject_weights)
+    _refuse_unknown_roles(roles, data)
     variables = _variables(parsed, data)
     used = sorted({outcome, *variables})
-    frame, dropped = _complete_rows(data, [*dict.fromkeys([*used, subject, visit])], outcome)
+    frame, dropped = _complete_rows(data, [*dict.fromkeys([*used, *roles.named()])], outcome)
     frame, notes = _with_levels(frame, used, visit, subject, outcome, data)
-    subjects = pd.factorize(frame[subject], sort=False)[0].astype(np.int64)
-    visits = frame[visit].cat.codes.to_numpy().astype(np.int64)
-    order = _row_order(subjects * len(frame[visit].cat.categories) + visits)
-    _refuse_duplicates(subjects[order], visits[order], frame, order, subject, visit)
-    _refuse_constant_visits(frame, outcome, visit)
-    spec, matrix = _model_spec(parsed, frame)
+    _refuse_bad_weights(roles, frame)
+    spec = _model_spec(parsed, frame)
     columns = tuple(str(name) for name in spec.column_names)
     names = [name for name in used if isinstance(frame[name].dtype, pd.CategoricalDtype)]
     factors = {name: frame[name].cat.categories for name in dict.fromkeys([*names, visit])}
     numeric = [name for name in used if name not in factors and name != outcome]
     cells = pd.DataFrame({name: frame[name].cat.codes.to_numpy() for name in factors})
-    cells["__subject__"] = subjects
+    cells["__subject__"] = pd.factorize(frame[subject], sort=False)[0].astype(np.int64)
+    groups = (None,) if group is None else tuple(_as_category(frame[group]).categories)
     design = Design(
-        formula, spec, variables, columns, tuple(frame[visit].cat.categories), cells, factors,
-        {name: float(frame[name].mean()) for name in numeric}, dropped, notes,
+        formula, spec, variables, columns, tuple(frame[visit].cat.categories), groups, roles, frame,
+        cells, factors, {name: float(frame[name].mean()) for name in numeric}, dropped, notes,
     )  # fmt: skip
-    return design, _reduce(design, frame, matrix, outcome, subjects, visits, order)
+    total = SufficientStatistics.empty(columns, len(design.visits), len(groups))
+    for block in design.blocks():
+        total = total + SufficientStatistics.from_block(
+            columns, len(design.visits), len(groups), block
+        )
+    return design, total
+
+
+def _as_category(values: pd.Series) -> pd.Categorical:
+    return pd.Categorical(values).remove_unused_categories()
+
+
+def _refuse_unknown_roles(roles: Roles, data: pd.DataFrame) -> None:
+    for role in ("group", "weights", "subject_weights"):
+        name = getattr(roles, role)
+        if name is not None and name not in data.columns:
+            raise ModelError(
+                f"{role}={name!r} is not a column of the data; it has {_short(data.columns)}."
+            )
+
+
+def _refuse_bad_weights(roles: Roles, frame: pd.DataFrame) -> None:
+    for name in (roles.weights, roles.subject_weights):
+        if name is None:
+            continue
+        if not pd.api.types.is_numeric_dtype(frame[name]) or not (frame[name] > 0).all():
+            raise ModelError(f"The weights in {name!r} must be positive numbers.")
+    for role in ("group", "subject_weights"):
+        name = getattr(roles, role)
+        if name is None:
+            continue
+        several = frame.groupby(roles.subject, sort=False, observed=True)[name].nunique() > 1
+        if several.any():
+            who = ", ".join(str(patient) for patient in several.index[several][:5])
+            raise ModelError(
+                f"{role}={name!r} must be the same in all rows of a patient; {int(several.sum())} "
+                f"patients have more than one value ({who})."
+            )
 
 
 def _parse(
@@ -257,13 +347,12 @@ def _refuse_duplicates(
     )
 
 
-def _model_spec(parsed: Formula, frame: pd.DataFrame) -> tuple[ModelSpec, Array | None]:
-    """Columns of the right-hand side and, of a frame small enough to take at once, its rows."""
+def _model_spec(parsed: Formula, frame: pd.DataFrame) -> ModelSpec:
+    """Columns of the right-hand side."""
     plain = all(str(factor) in frame for term in parsed.rhs for factor in term.factors)
     # Levels live in the categorical dtype, so a few rows teach the columns of plain terms; a
     # transform that learns from the data (a spline's knots) has to see every row.
-    small = len(frame) <= ROWS_AT_ONCE
-    sample = frame.iloc[:ROWS_TO_LEARN] if plain and not small else frame
+    sample = frame.iloc[:ROWS_TO_LEARN] if plain else frame
     try:
         matrix = parsed.rhs.get_model_matrix(
             sample, context={}, output="numpy", ensure_full_rank=True
@@ -272,32 +361,43 @@ def _model_spec(parsed: Formula, frame: pd.DataFrame) -> tuple[ModelSpec, Array 
         raise ModelError(
             f"The formula cannot be applied to the data: {str(error).splitlines()[0]}."
         ) from error
-    return matrix.model_spec, np.asarray(matrix, dtype=np.float64) if small else None
+    return matrix.model_spec
 
 
-def _reduce(
-    design: Design, frame: pd.DataFrame, matrix: Array | None, outcome: str,
-    subjects: NDArray[np.int64], visits: NDArray[np.int64], order: NDArray[np.int64],
-) -> SufficientStatistics:  # fmt: skip
-    """Blocks of whole patients, each reduced and added."""
-    values = frame[outcome].to_numpy(dtype=np.float64)
+def _blocks(design: Design, frame: pd.DataFrame) -> Iterator[Block]:
+    """Rows of `frame`, which has the levels of the design, in blocks of whole patients."""
+    roles = design.roles
+    subjects = pd.factorize(frame[roles.subject], sort=False)[0].astype(np.int64)
+    visits = frame[roles.visit].cat.codes.to_numpy().astype(np.int64)
+    order = _row_order(subjects * len(design.visits) + visits)
+    _refuse_duplicates(subjects[order], visits[order], frame, order, roles.subject, roles.visit)
+    _refuse_constant_visits(frame, roles.outcome, roles.visit)
+    outcome = frame[roles.outcome].to_numpy(dtype=np.float64)
+    groups = np.zeros(len(frame), dtype=np.int64)
+    if roles.group is not None:
+        groups = pd.Categorical(frame[roles.group], categories=list(design.groups)).codes
+        groups = groups.astype(np.int64)
+    precision, patient_weight = (
+        None if name is None else frame[name].to_numpy(dtype=np.float64)
+        for name in (roles.weights, roles.subject_weights)
+    )
     # A formula without columns still needs a frame to take the number of rows from.
-    needed = list(design.variables) or [outcome]
+    needed = list(design.variables) or [roles.outcome]
     by_subject = subjects[order]
-    total = SufficientStatistics.empty(design.columns, len(design.visits))
     start = 0
     while start < len(order):
         stop = min(start + ROWS_AT_ONCE, len(order))
         while stop < len(order) and by_subject[stop] == by_subject[stop - 1]:
             stop += 1
         index = order[start:stop]
-        rows = design.rows(frame[needed].iloc[index]) if matrix is None else matrix[index]
-        block = np.concatenate([rows, values[index, None]], axis=1)
-        total = total + SufficientStatistics.from_arrays(
-            design.columns, len(design.visits), by_subject[start:stop], visits[index], block
-        )
+        rows = design.rows(frame[needed].iloc[index])
+        yield Block(
+            by_subject[start:stop], visits[index], groups[index],
+            np.concatenate([rows, outcome[index, None]], axis=1),
+            None if precision is None else precision[index],
+            None if patient_weight is None else patient_weight[index], index,
+        )  # fmt: skip
         start = stop
-    return total
 
 
 def _short(columns: pd.Index) -> str:

@@ -95,7 +95,7 @@ def evaluate(statistics: SufficientStatistics, sigma: Array, reml: bool = True) 
             lower = np.linalg.cholesky(sigma[np.ix_(visits, visits)])
         except np.linalg.LinAlgError:
             return None
-        log_determinant += 2 * pattern.n * float(np.log(np.diag(lower)).sum())
+        log_determinant += 2 * pattern.weight * float(np.log(np.diag(lower)).sum())
         inverse_lower = np.linalg.inv(lower)
         inverses.append(inverse_lower.T @ inverse_lower)
         white = (inverse_lower @ pattern.root).reshape(-1, p + 1)
@@ -144,7 +144,7 @@ def _score(
         statistics.patterns, point.inverses, moments, strict=True
     ):
         index = np.ix_(pattern.visits, pattern.visits)
-        total[index] += pattern.n * inverse - inverse @ (residual + lost) @ inverse
+        total[index] += pattern.weight * inverse - inverse @ (residual + lost) @ inverse
     return total
 
 
@@ -172,7 +172,7 @@ def curvature(statistics: SufficientStatistics, point: Point) -> Curvature:
         wide = np.zeros((len(pattern.root), m, p + 1))
         wide[:, visits] = inverse @ pattern.root
         turned.append(wide)
-        observed = 2 * inverse @ (residual + lost) @ inverse - pattern.n * inverse
+        observed = 2 * inverse @ (residual + lost) @ inverse - pattern.weight * inverse
         index = np.ix_(visits, visits, visits, visits)
         bilinear[index] += np.multiply.outer(inverse, observed)
         mean_bilinear[index] += np.multiply.outer(inverse, inverse @ residual @ inverse)

@@ -53,6 +53,9 @@ class MMRM:
         subject: str,
         visit: str,
         covariance: str = "us",
+        group: str | None = None,
+        weights: str | None = None,
+        subject_weights: str | None = None,
         reml: bool = True,
     ) -> MMRM:
         """Read a formula and reduce the data to sufficient statistics.
@@ -81,7 +84,9 @@ class MMRM:
             raise ModelError(
                 f"covariance={covariance!r} is not known; allowed: {', '.join(COVARIANCES)}."
             )
-        design, statistics = build_design(formula, data, subject, visit)
+        design, statistics = build_design(
+            formula, data, subject, visit, group, weights, subject_weights
+        )
         return cls(design, statistics, reml)
 
     def fit(self) -> MMRMResults:
@@ -106,7 +111,7 @@ class MMRM:
 
 
 def _refuse_unidentified(statistics: SufficientStatistics, design: Design) -> None:
-    together = statistics.pair_counts()
+    together = statistics.pair_counts().sum(axis=0)
     never = [
         f"{design.visits[j]} with {design.visits[k]}"
         for j in range(statistics.n_visits)
@@ -125,7 +130,7 @@ def _refuse_unidentified(statistics: SufficientStatistics, design: Design) -> No
 def _refuse_too_few(statistics: SufficientStatistics, basis: Basis, design: Design) -> None:
     """Each visit needs more patients than there are visits to carry a covariance matrix."""
     m = statistics.n_visits
-    counts = statistics.visit_counts()
+    counts = np.diagonal(statistics.pair_counts().sum(axis=0))
     for visit, count in zip(design.visits, counts, strict=True):
         if count <= m:
             raise ModelError(

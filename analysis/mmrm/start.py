@@ -26,7 +26,7 @@ def moment_covariance(statistics: SufficientStatistics) -> Array:
         # The working outcome is already a least-squares residual (analysis.mmrm.basis).
         residual = pattern.root[..., p]
         total[np.ix_(pattern.visits, pattern.visits)] += residual.T @ residual
-    moments = total / np.maximum(statistics.pair_counts(), 1)
+    moments = total / np.maximum(statistics.pair_counts().sum(axis=0), 1)
     spread = np.sqrt(np.diag(moments))
     # A visit fitted without residual would start at a singular matrix.
     spread = np.maximum(spread, SMALLEST_SPREAD * spread.max())
