@@ -17,6 +17,7 @@ from formulaic.errors import FormulaicError
 from numpy.typing import NDArray
 
 from analysis.errors import ModelError
+from analysis.mmrm.margins import Margins
 from analysis.mmrm.statistics import Block, SufficientStatistics
 
 Array = NDArray[np.float64]
@@ -78,12 +79,8 @@ class Design:
         Columns of the data that are no part of the formula.
     frame : pandas.DataFrame
         The rows used, with the columns the model reads. Patients' data: left out when pickled.
-    cells : pandas.DataFrame
-        Codes of the factors and the subject of every row used; counts for LS means.
-    factors : mapping of str to pandas.Index
-        Levels of each categorical column in the formula, and of the visit.
-    means : mapping of str to float
-        Mean over the rows used of each numeric column in the formula.
+    margins : Margins
+        Levels, means and counts of the rows used.
     dropped : mapping of str to int
         Rows left out, by reason.
     notes : tuple of str
@@ -97,9 +94,7 @@ class Design:
     groups: tuple[object, ...]
     roles: Roles
     frame: pd.DataFrame | None
-    cells: pd.DataFrame
-    factors: Mapping[str, pd.Index]
-    means: Mapping[str, float]
+    margins: Margins
     dropped: Mapping[str, int]
     notes: tuple[str, ...]
 
@@ -147,12 +142,12 @@ def build_design(
     names = [name for name in used if isinstance(frame[name].dtype, pd.CategoricalDtype)]
     factors = {name: frame[name].cat.categories for name in dict.fromkeys([*names, visit])}
     numeric = [name for name in used if name not in factors and name != outcome]
-    cells = pd.DataFrame({name: frame[name].cat.codes.to_numpy() for name in factors})
-    cells["__subject__"] = pd.factorize(frame[subject], sort=False)[0].astype(np.int64)
+    subjects = pd.factorize(frame[subject], sort=False)[0].astype(np.int64)
+    margins = Margins.from_frame(frame, subjects, visit, numeric, factors)
     groups = (None,) if group is None else tuple(_as_category(frame[group]).categories)
     design = Design(
         formula, spec, variables, columns, tuple(frame[visit].cat.categories), groups, roles, frame,
-        cells, factors, {name: float(frame[name].mean()) for name in numeric}, dropped, notes,
+        margins, dropped, notes,
     )  # fmt: skip
     total = SufficientStatistics.empty(columns, len(design.visits), len(groups))
     for block in design.blocks():

@@ -118,21 +118,21 @@ def reference_rows(
     """
     if len(set(names)) < len(names):
         raise ModelError(f"LS means name a factor twice: {list(names)}. Name each once.")
-    unknown = [name for name in names if name not in design.factors]
+    unknown = [name for name in names if name not in design.margins.factors]
     if unknown:
         raise ModelError(
-            f"{unknown} cannot be used for LS means: the factors are {list(design.factors)}."
+            f"{unknown} cannot be used for LS means: the factors are {list(design.margins.factors)}."
         )
-    others = [name for name in design.factors if name not in names and name in design.variables]
+    others = [name for name in design.margins.factors if name not in names and name in design.variables]
     order = [*names, *others]
-    grid = list(product(*(design.factors[name] for name in order)))
+    grid = list(product(*(design.margins.factors[name] for name in order)))
     frame = pd.DataFrame(
         {
-            name: pd.Categorical([point[k] for point in grid], categories=design.factors[name])
+            name: pd.Categorical([point[k] for point in grid], categories=design.margins.factors[name])
             for k, name in enumerate(order)
         }
     )
-    for name, mean in design.means.items():
+    for name, mean in design.margins.means.items():
         frame[name] = mean
     try:
         with warnings.catch_warnings():
@@ -140,20 +140,9 @@ def reference_rows(
             rows = design.rows(frame)
     except DataMismatchWarning as error:
         raise ModelError(
-            f"LS means hold {list(design.means)} at their means, but the formula "
+            f"LS means hold {list(design.margins.means)} at their means, but the formula "
             f"{design.formula!r} uses "
             "one of them as categories. Make it categorical in the data instead."
         ) from error
-    keys = list(product(*(design.factors[name] for name in names)))
+    keys = list(product(*(design.margins.factors[name] for name in names)))
     return keys, rows.reshape(len(keys), -1, rows.shape[1]).mean(axis=1)
-
-
-def cell_counts(
-    design: Design, names: tuple[str, ...], keys: list[tuple[object, ...]]
-) -> list[int]:
-    """Patients with at least one value in each combination of levels."""
-    distinct = design.cells[[*names, "__subject__"]].drop_duplicates()
-    sizes = distinct.groupby(list(names), observed=True).size()
-    levels = [list(design.factors[name]) for name in names]
-    codes = [tuple(level.index(k) for level, k in zip(levels, key, strict=True)) for key in keys]
-    return [int(sizes.get(code if len(code) > 1 else code[0], 0)) for code in codes]

@@ -17,7 +17,7 @@ from analysis.errors import ModelError
 from analysis.mmrm.basis import Basis
 from analysis.mmrm.contrasts import NOT_ESTIMABLE, Contrasts, WaldTest, t_inference
 from analysis.mmrm.design import Design
-from analysis.mmrm.lsmeans import LSMeans, cell_counts, reference_rows
+from analysis.mmrm.lsmeans import LSMeans, reference_rows
 from analysis.mmrm.optimise import Optimum
 from analysis.mmrm.satterthwaite import degrees_of_freedom, joint_degrees_of_freedom
 from analysis.mmrm.statistics import SufficientStatistics
@@ -323,7 +323,7 @@ class MMRMResults:
         frame = pd.DataFrame({name: [key[k] for key in keys] for k, name in enumerate(names)})
         for name in ("estimate", "std_error", "df", "conf_low", "conf_high"):
             frame[name] = table.frame[name]
-        frame["n"] = cell_counts(self.design, names, keys)
+        frame["n"] = self.design.margins.patients(names, keys)
         frame["note"] = table.frame["note"]
         return LSMeans(frame, rows, table.cov, specs, by, self)
 
