@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from analysis.errors import ModelError
+from analysis.mmrm.centring import Change
+from analysis.mmrm.estimates import Estimates
+from analysis.mmrm.likelihood import Point
+from analysis.mmrm.patterns import compress
 from analysis.mmrm.statistics import SufficientStatistics
 
 Array = NDArray[np.float64]
@@ -22,6 +26,10 @@ Array = NDArray[np.float64]
 RANK_TOLERANCE = 1e-10
 # Residuals smaller than this share of the outcome's length are rounding: nothing is left to model.
 CONSTANT_TOLERANCE = 1e-10
+
+
+# A covariate's departure from its centre below this share of its size is rounding of the data.
+ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +47,11 @@ class Basis:
     triangle : ndarray, shape (p, p)
         R with X_kept = X_work R.
     ols : ndarray, shape (p,)
-        Least-squares coefficients in working columns, in units of the outcome.
+        Least-squares coefficients in working columns, in units of the outcome less its centre.
     scale : float
         Unit of the working outcome.
+    offset : ndarray, shape (p,)
+        Coefficients of the kept columns that give the outcome's centre.
     """
 
     kept: NDArray[np.int64]
@@ -50,14 +60,25 @@ class Basis:
     triangle: Array
     ols: Array
     scale: float
+    offset: Array
 
-    def coefficients(self, working: Array) -> Array:
-        """Coefficients of the kept columns from those of the working columns; shape (p,)."""
-        return solve_triangular(self.triangle, self.ols + self.scale * working)
+    def estimates(self, point: Point) -> Estimates:
+        """What a fit in working columns says in columns of the formula."""
+        return Estimates(
+            self.kept,
+            self.offset + solve_triangular(self.triangle, self.ols + self.scale * point.beta),
+            self.scale * solve_triangular(self.triangle, point.root),
+            self.scale**2 * point.sigma,
+            self.dropped,
+            self.alias,
+        )
 
-    def contrast(self, matrix: Array) -> Array:
-        """Contrasts of the kept columns, (k, p), written for the working columns."""
-        return solve_triangular(self.triangle, matrix.T, trans="T").T
+    def working_rows(self, rows: Array) -> Array:
+        """Rows in columns of the formula and, last, the outcome, (N, p + 1), in the basis."""
+        design = rows[:, self.kept]
+        turned = solve_triangular(self.triangle, design.T, trans="T").T
+        outcome = (rows[:, -1] - design @ self.offset - turned @ self.ols) / self.scale
+        return np.column_stack([turned, outcome])
 
     def log_determinant(self) -> float:
         """log |X'X| lost by the change of columns: 2 log |det R|."""
@@ -74,9 +95,11 @@ def working_statistics(statistics: SufficientStatistics) -> tuple[SufficientStat
         coefficients.
     """
     size = len(statistics.columns)
+    change = statistics.change
     stacked = np.concatenate([p.root.reshape(-1, size + 1) for p in statistics.patterns])
-    design, outcome = stacked[:, :size], stacked[:, size]
-    kept, dropped, triangle = _independent_columns(design)
+    # The triangle of all rows stands for them: same lengths and angles of columns and outcome.
+    small = compress(stacked)
+    kept, dropped, triangle = _independent_columns(small[:, :size], change)
     if statistics.n_obs <= len(kept):
         raise ModelError(
             f"{statistics.n_obs} values cannot carry {len(kept)} coefficients. Add patients, or "
@@ -84,22 +107,55 @@ def working_statistics(statistics: SufficientStatistics) -> tuple[SufficientStat
         )
     alias = np.zeros((len(kept), len(dropped)))
     if len(dropped):
-        alias = np.linalg.lstsq(design[:, kept], design[:, dropped], rcond=None)[0]
-    orthonormal = solve_triangular(triangle, design[:, kept].T, trans="T").T
-    ols = orthonormal.T @ outcome
-    residual = outcome - orthonormal @ ols
-    length = float(np.linalg.norm(residual))
-    if length <= CONSTANT_TOLERANCE * float(np.linalg.norm(outcome)) or length == 0.0:
+        alias = np.linalg.lstsq(small[:, kept], small[:, dropped], rcond=None)[0]
+    turn = solve_triangular(triangle, np.eye(len(kept)))
+    half = small[:, kept] @ turn
+    ols = half.T @ small[:, size]
+    rest = float(np.linalg.norm(small[:, size] - half @ ols))
+    _refuse_constant(rest, small[:, size], half, change)
+    scale = rest / np.sqrt(statistics.n_obs - len(kept))
+    rows = np.empty((len(stacked), len(kept) + 1))
+    rows[:, :-1] = stacked[:, kept] @ turn
+    rows[:, -1] = (stacked[:, size] - rows[:, :-1] @ ols) / scale
+    alias, triangle, offset = _in_the_formula(kept, dropped, alias, triangle, change)
+    basis = Basis(
+        kept, dropped, alias, triangle, ols * change.scale, float(scale * change.scale), offset
+    )
+    names = tuple(statistics.columns[k] for k in kept)
+    return _with_rows(statistics, names, rows), basis
+
+
+def _refuse_constant(rest: float, outcome: Array, half: Array, change: Change) -> None:
+    length = float(np.linalg.norm(outcome))
+    if rest <= CONSTANT_TOLERANCE * length or rest == 0.0:
         raise ModelError(
             "The outcome does not vary once the formula is fitted (all residuals are 0), so there "
             "is no spread to estimate. Look for a constant outcome, or for more columns than "
             "information."
         )
-    scale = length / np.sqrt(statistics.n_obs - len(kept))
-    basis = Basis(kept, dropped, alias, triangle, ols, float(scale))
-    rows = np.concatenate([orthonormal, (residual / scale)[:, None]], axis=1)
-    names = tuple(statistics.columns[k] for k in kept)
-    return _with_rows(statistics, names, rows), basis
+
+
+def _in_the_formula(
+    kept: NDArray[np.int64], dropped: NDArray[np.int64], alias: Array, triangle: Array,
+    change: Change,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Alias, triangle and offset of columns of the formula, given those of stored columns.
+
+    With stored columns X A: X_d (A_dd - A_dk G) = X_k (A_kk G - A_kd) for aliases G of stored
+    columns, and stored kept columns are X_k (A_kk + G* A_dk) for aliases G* of the formula's.
+    """
+    a = change.matrix
+    if len(dropped):
+        left = a[np.ix_(kept, kept)] @ alias - a[np.ix_(kept, dropped)]
+        right = a[np.ix_(dropped, dropped)] - a[np.ix_(dropped, kept)] @ alias
+        alias = np.linalg.solve(right.T, left.T).T
+    inner = a[np.ix_(kept, kept)] + alias @ a[np.ix_(dropped, kept)]
+    # Dropped columns are combinations of columns before them, so `inner` is upper triangular.
+    triangle = solve_triangular(np.triu(inner), triangle.T, trans="T").T
+    offset = np.zeros(len(kept))
+    if change.ones is not None:
+        offset = change.centre * (change.ones[kept] + alias @ change.ones[dropped])
+    return alias, np.triu(triangle), offset
 
 
 def _with_rows(
@@ -109,23 +165,29 @@ def _with_rows(
     for pattern in statistics.patterns:
         count, visits = pattern.root.shape[:2]
         block = rows[start : start + count * visits].reshape(count, visits, -1)
-        patterns.append(replace(pattern, root=np.ascontiguousarray(block)))
+        patterns.append(replace(pattern, root=block))
         start += count * visits
-    return replace(statistics, columns=names, patterns=tuple(patterns))
+    return replace(statistics, columns=names, patterns=tuple(patterns), design=None)
 
 
-def _independent_columns(design: Array) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+def _independent_columns(
+    design: Array, change: Change
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     """Columns kept and dropped, judged in model order, and the triangle of the kept ones."""
     lengths = np.linalg.norm(design, axis=0)
+    own = np.linalg.norm(solve_triangular(change.matrix, design.T, trans="T"), axis=1)
+    # In stored units; what is smaller than the rounding of the data is no column.
+    least = ROUNDING * own * np.diag(change.matrix)
     scaled = design / np.where(lengths > 0, lengths, 1.0)
-    kept = [column for column in range(design.shape[1]) if lengths[column] > 0]
+    kept = [column for column in range(design.shape[1]) if lengths[column] > least[column]]
     while True:
         triangle = np.linalg.qr(scaled[:, kept], mode="r")
         pivots = np.abs(np.diag(triangle))
-        weak = np.flatnonzero(pivots < RANK_TOLERANCE)
-        if not len(weak):
+        limit = np.maximum(RANK_TOLERANCE, least[kept] / lengths[kept])
+        weak = np.flatnonzero(pivots < limit[: len(pivots)])
+        if not len(weak) and len(pivots) == len(kept):
             break
-        kept.pop(int(weak[0]))
+        kept.pop(int(weak[0]) if len(weak) else len(pivots))
     dropped = [column for column in range(design.shape[1]) if column not in kept]
     index = np.array(kept, dtype=np.int64)
     triangle = triangle[: len(kept)] * lengths[index]

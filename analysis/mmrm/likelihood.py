@@ -1,8 +1,8 @@
-"""The restricted likelihood of an unstructured covariance, with its derivatives.
+"""The (restricted) likelihood at a covariance, and its derivatives in the covariance's elements.
 
 Everything is a contraction of the patterns' roots with small matrices, so the cost of one
-evaluation follows patterns and not patients. Equations: docs/methods.md section 3. The parameters
-are the elements of the covariance matrix on and below its diagonal (`pairs`), the natural ones.
+evaluation follows patterns and not patients. Equations: docs/methods.md section 3. Parameters here
+are the elements of Σ on and below its diagonal (`pairs`), group after group.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from analysis.mmrm.statistics import SufficientStatistics
+from analysis.mmrm.covariance.unstructured import pairs
+from analysis.mmrm.stack import Stack
 
 Array = NDArray[np.float64]
 
@@ -24,25 +25,26 @@ class Point:
 
     Attributes
     ----------
-    sigma, lower : ndarray, shape (m, m)
-        The covariance and its Cholesky factor.
+    sigma : ndarray, shape (groups, m, m)
     value : float
         −2 log-likelihood (restricted if `reml`).
     beta : ndarray, shape (p,)
         Generalised least squares at `sigma`.
     root : ndarray, shape (p, p)
         Upper triangular, root root' = (X'Ω⁻¹X)⁻¹.
-    inverses : tuple of ndarray
-        Inverse of the covariance at each pattern's visits.
+    inverses : ndarray, shape (P, m, m)
+        Inverse of the covariance at each pattern's visits, 0 at the others.
+    turned : ndarray, shape (F, m, p + 1)
+        The stack's rows multiplied by these inverses.
     reml : bool
     """
 
     sigma: Array
-    lower: Array
     value: float
     beta: Array
     root: Array
-    inverses: tuple[Array, ...]
+    inverses: Array
+    turned: Array
     reml: bool
 
     @property
@@ -53,160 +55,198 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Curvature:
-    """Derivatives of −2 log-likelihood in the elements of the covariance matrix.
+    """Derivatives of −2 log-likelihood in the elements of the covariance.
 
     Attributes
     ----------
-    score : ndarray, shape (m, m)
-        Symmetric G with df = tr(dΣ G).
-    gradient : ndarray, shape (k,)
-    hessian, average : ndarray, shape (k, k)
-        Observed second derivatives, and the average of observed and expected ones
-        (Gilmour, Thompson and Cullis 1995), which are never negative definite.
-    slopes : ndarray, shape (k, p, p)
-        P_h, the derivatives of X'Ω⁻¹X.
+    score : ndarray, shape (groups, m, m)
+        Symmetric G with df = Σ_groups tr(dΣ G).
+    gradient : ndarray, shape (groups k,)
+    hessian : ndarray, shape (groups k, groups k)
+        Observed second derivatives.
+    coupling : ndarray, shape (groups k, groups k)
+        The part of them that comes from estimating β for the restricted likelihood,
+        tr(K P_h K P_j); 0 for the full one.
     """
 
     score: Array
     gradient: Array
     hessian: Array
-    average: Array
-    slopes: Array
+    coupling: Array
 
 
-def pairs(m: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of the covariance parameters: the lower triangle by rows."""
-    rows, columns = np.tril_indices(m)
-    return rows.astype(np.int64), columns.astype(np.int64)
-
-
-def evaluate(statistics: SufficientStatistics, sigma: Array, reml: bool = True) -> Point | None:
-    """Likelihood at `sigma`, or None where it or the information is not positive definite."""
-    p = len(statistics.columns)
-    total = np.zeros((p + 1, p + 1))
-    log_determinant, inverses = 0.0, []
+def evaluate(stack: Stack, sigma: Array, reml: bool = True) -> Point | None:
+    """Likelihood at `sigma` (groups, m, m); None where it or the information is not definite."""
+    p, m = stack.n_columns, stack.n_visits
+    both = stack.seen[:, :, None] & stack.seen[:, None, :]
+    padded = np.where(both, sigma[stack.group], np.eye(m))
     try:
-        whole = np.linalg.cholesky(sigma)
-    except np.linalg.LinAlgError:
-        return None
-    for pattern in statistics.patterns:
-        visits = list(pattern.visits)
-        try:
-            lower = np.linalg.cholesky(sigma[np.ix_(visits, visits)])
-        except np.linalg.LinAlgError:
-            return None
-        log_determinant += 2 * pattern.weight * float(np.log(np.diag(lower)).sum())
+        np.linalg.cholesky(sigma)
+        lower = np.linalg.cholesky(padded)
         inverse_lower = np.linalg.inv(lower)
-        inverses.append(inverse_lower.T @ inverse_lower)
-        white = (inverse_lower @ pattern.root).reshape(-1, p + 1)
-        total += white.T @ white
-    try:
+        inverses = np.where(both, inverse_lower.transpose(0, 2, 1) @ inverse_lower, 0.0)
+        turned = inverses[stack.owner] @ stack.rows
+        total = stack.signed(stack.rows).reshape(-1, p + 1).T @ turned.reshape(-1, p + 1)
         factor = np.linalg.cholesky(total[:p, :p])
     except np.linalg.LinAlgError:
         return None
+    logs = 2 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
     root = solve_triangular(factor, np.eye(p), lower=True).T
     beta = root @ (root.T @ total[:p, p])
-    quadratic = float(total[p, p] - total[:p, p] @ beta)
-    degrees = statistics.n_obs - (p if reml else 0)
-    value = degrees * np.log(2 * np.pi) + log_determinant + quadratic
+    value = (stack.n_obs - (p if reml else 0)) * np.log(2 * np.pi) - stack.log_weights
+    value += float(stack.weight @ logs) + float(total[p, p] - total[:p, p] @ beta)
     if reml:
         value += 2 * float(np.log(np.diag(factor)).sum())
     if not np.isfinite(value):
         return None
-    return Point(sigma, whole, float(value), beta, root, tuple(inverses), reml)
+    return Point(sigma, float(value), beta, root, inverses, turned, reml)
 
 
-def _moments(statistics: SufficientStatistics, point: Point) -> list[tuple[Array, Array]]:
-    """Per pattern: R_g, residual cross-products, and M_g, the part that estimating β took away."""
-    p = len(statistics.columns)
-    moments = []
-    for pattern in statistics.patterns:
-        design, outcome = pattern.root[..., :p], pattern.root[..., p]
-        residual = outcome - design @ point.beta
-        lost = np.zeros((len(pattern.visits),) * 2)
-        if point.reml:
-            spread = np.moveaxis(design @ point.root, 1, 0).reshape(len(pattern.visits), -1)
-            lost = spread @ spread.T
-        moments.append((residual.T @ residual, lost))
-    return moments
+def score(stack: Stack, point: Point) -> Array:
+    """Gradient of −2 log-likelihood, the symmetric G with df = tr(dΣ G); shape (groups, m, m)."""
+    return _score(stack, point, _spread(stack, point, _errors(point)))
 
 
-def score(statistics: SufficientStatistics, point: Point) -> Array:
-    """Gradient of −2 log-likelihood as the symmetric matrix G, df = tr(dΣ G); shape (m, m)."""
-    return _score(statistics, point, _moments(statistics, point))
+def em_step(stack: Stack, point: Point) -> Array:
+    """One EM step: positive definite matrices with a likelihood at least as high."""
+    gradient = score(stack, point)
+    weights = stack.group_weights()[:, None, None]
+    sigma = point.sigma - point.sigma @ gradient @ point.sigma / weights
+    return (sigma + sigma.transpose(0, 2, 1)) / 2
 
 
-def _score(
-    statistics: SufficientStatistics, point: Point, moments: list[tuple[Array, Array]]
-) -> Array:
-    total = np.zeros_like(point.sigma)
-    for pattern, inverse, (residual, lost) in zip(
-        statistics.patterns, point.inverses, moments, strict=True
-    ):
-        index = np.ix_(pattern.visits, pattern.visits)
-        total[index] += pattern.weight * inverse - inverse @ (residual + lost) @ inverse
-    return total
+def curvature(stack: Stack, point: Point, coupling: Array | None = None) -> Curvature:
+    """Gradient and observed second derivatives of −2 log-likelihood.
+
+    Parameters
+    ----------
+    stack : Stack
+    point : Point
+    coupling : ndarray, optional
+        `Curvature.coupling` of a point nearby. It is the dear part and changes little, so a search
+        may keep it; whatever is inferred at the end needs its own.
+    """
+    errors = _errors(point)
+    spread = _spread(stack, point, errors)
+    gradient = _score(stack, point, spread)
+    observed = 2 * spread - stack.weight[:, None, None] * point.inverses
+    shifts = _by_parameter(_tilt(stack, point, errors))
+    bent = shifts @ point.root
+    hessian = _blocks(stack, point.inverses, observed) - 2 * bent @ bent.T
+    if not point.reml:
+        coupling = np.zeros_like(hessian)
+    elif coupling is None:
+        inner = (point.root.T @ slopes(stack, point) @ point.root).reshape(len(hessian), -1)
+        coupling = inner @ inner.T
+    hessian = hessian - coupling
+    return Curvature(
+        gradient, _by_parameter(2 * gradient), (hessian + hessian.T) / 2, coupling
+    )
 
 
-def em_step(statistics: SufficientStatistics, point: Point) -> Array:
-    """One EM step: a positive definite matrix with a likelihood at least as high; shape (m, m)."""
-    gradient = score(statistics, point)
-    sigma = point.sigma - point.sigma @ gradient @ point.sigma / statistics.n_subjects
-    return (sigma + sigma.T) / 2
+def average_information(stack: Stack, point: Point) -> Array:
+    """Average of observed and expected second derivatives of −2 log-likelihood; never negative.
+
+    References
+    ----------
+    Gilmour, Thompson and Cullis 1995.
+    """
+    errors = _errors(point)
+    residual = stack.by_pattern(errors[:, :, None] * errors[:, None, :])
+    bent = _by_parameter(_tilt(stack, point, errors)) @ point.root
+    average = _blocks(stack, point.inverses, residual) - bent @ bent.T
+    return (average + average.T) / 2
 
 
-def curvature(statistics: SufficientStatistics, point: Point) -> Curvature:
-    """Gradient, observed and average second derivatives, and the slopes of the information."""
-    m, p = point.sigma.shape[0], len(statistics.columns)
+def minimum_norm_equations(stack: Stack, point: Point) -> tuple[Array, Array]:
+    """Matrix and right side of MIVQUE0's equations; `point` is at Ω = I."""
+    errors = _errors(point)
+    residual = stack.by_pattern(errors[:, :, None] * errors[:, None, :])
+    lost = _spread(stack, point, errors) - residual
+    middle = stack.weight[:, None, None] * point.inverses - 2 * lost
+    inner = (point.root.T @ slopes(stack, point) @ point.root)
+    inner = inner.reshape(len(inner), -1)
+    matrix = _blocks(stack, point.inverses, middle) + inner @ inner.T
+    return matrix, _by_parameter(2 * stack.by_group(residual))
+
+
+def slopes(stack: Stack, point: Point) -> Array:
+    """P_h, derivatives of X'Ω⁻¹X in the elements of Σ; shape (groups k, p, p)."""
+    p, m = stack.n_columns, stack.n_visits
+    found = []
+    for group in range(stack.n_groups):
+        members = stack.rows_of_group(group)
+        design = point.turned[members, :, :p]
+        flat = np.ascontiguousarray(design).reshape(len(design), m * p)
+        signed = stack.signed(flat, members)
+        found.append((signed.T @ flat).reshape(m, p, m, p).transpose(0, 2, 1, 3))
+    cross = np.array(found)
+    return _by_parameter(-(cross + cross.transpose(0, 2, 1, 3, 4)))
+
+
+def _errors(point: Point) -> Array:
+    """Rows E_g r of the residuals; shape (F, m)."""
+    return point.turned[..., -1] - point.turned[..., :-1] @ point.beta
+
+
+def _spread(stack: Stack, point: Point, errors: Array) -> Array:
+    """E (R + M) E: residual cross-products, and for REML what estimating β took away; (P, m, m)."""
+    outer = errors[:, :, None] * errors[:, None, :]
+    if point.reml:
+        parts = np.ascontiguousarray(point.turned[..., :-1]) @ point.root
+        outer += parts @ parts.transpose(0, 2, 1)
+    return stack.by_pattern(outer)
+
+
+def _score(stack: Stack, point: Point, spread: Array) -> Array:
+    return stack.by_group(stack.weight[:, None, None] * point.inverses - spread)
+
+
+def _tilt(stack: Stack, point: Point, errors: Array) -> Array:
+    """−(Σ x̃_a r̃_b + Σ x̃_b r̃_a) by visits a, b; shape (groups, m, m, p)."""
+    p, m = stack.n_columns, stack.n_visits
+    found = []
+    for group in range(stack.n_groups):
+        members = stack.rows_of_group(group)
+        design = point.turned[members, :, :p].reshape(-1, m * p)
+        signed = stack.signed(errors[members], members)
+        found.append((signed.T @ design).reshape(m, m, p))
+    cross = np.array(found)
+    return -(cross + cross.transpose(0, 2, 1, 3))
+
+
+def _by_parameter(symmetric: Array) -> Array:
+    """From derivatives by visits (groups, m, m, …) to those in the elements (groups k, …).
+
+    An element off the diagonal stands twice in Σ, which the symmetrised input has counted; one on
+    the diagonal stands once.
+    """
+    rows, columns = pairs(symmetric.shape[1])
+    half = np.where(rows == columns, 0.5, 1.0).reshape(-1, *[1] * (symmetric.ndim - 3))
+    picked = symmetric[:, rows, columns] * half
+    return picked.reshape(-1, *symmetric.shape[3:])
+
+
+def _blocks(stack: Stack, inverses: Array, middle: Array) -> Array:
+    """Σ_g tr(D_h E_g D_j W_g) for symmetric W_g, a block for each group; (groups k, groups k)."""
+    m = stack.n_visits
     rows, columns = pairs(m)
     half = np.where(rows == columns, 0.5, 1.0)
-    moments = _moments(statistics, point)
-    gradient = _score(statistics, point, moments)
-    bilinear, mean_bilinear = np.zeros((m, m, m, m)), np.zeros((m, m, m, m))
-    turned = []
-    for pattern, inverse, (residual, lost) in zip(
-        statistics.patterns, point.inverses, moments, strict=True
-    ):
-        visits = np.array(pattern.visits)
-        # Visits not attended stay zero, so that one product over all patterns sums the blocks.
-        wide = np.zeros((len(pattern.root), m, p + 1))
-        wide[:, visits] = inverse @ pattern.root
-        turned.append(wide)
-        observed = 2 * inverse @ (residual + lost) @ inverse - pattern.weight * inverse
-        index = np.ix_(visits, visits, visits, visits)
-        bilinear[index] += np.multiply.outer(inverse, observed)
-        mean_bilinear[index] += np.multiply.outer(inverse, inverse @ residual @ inverse)
-    cross, tilt = _products(np.concatenate(turned), point.beta)
-    slopes = -half[:, None, None] * (
-        cross[rows, :, columns, :] + cross[columns, :, rows, :]
-    )
-    shifts = -half[:, None] * (tilt[rows, :, columns] + tilt[columns, :, rows])
-    root = point.root
-    bent = (shifts @ root) @ (shifts @ root).T
-    hessian = _fold(bilinear, rows, columns, half) - 2 * bent
-    if point.reml:
-        inner = (root.T @ slopes @ root).reshape(len(rows), -1)
-        hessian -= inner @ inner.T
-    average = _fold(mean_bilinear, rows, columns, half) - bent
-    slope = 2 * half * gradient[rows, columns]
-    return Curvature(gradient, slope, (hessian + hessian.T) / 2, (average + average.T) / 2, slopes)
+    k = len(rows)
+    result = np.zeros((stack.n_groups * k,) * 2)
+    for group in range(stack.n_groups):
+        own = stack.group == group
+        left, right = (part[own].reshape(-1, m * m) for part in (inverses, middle))
+        product = (left.T @ right).reshape(m, m, m, m)
+        place = slice(group * k, (group + 1) * k)
+        result[place, place] = np.outer(half, half) * _fold(product, rows, columns)
+    return result
 
 
-def _products(turned: Array, beta: Array) -> tuple[Array, Array]:
-    """Σ x̃_a x̃_b' by visits, (m, p, m, p), and Σ x̃_a r̃_b, (m, p, m), of rows E_g (x, y)."""
-    count, m, width = turned.shape
-    p = width - 1
-    design = np.ascontiguousarray(turned[..., :p])
-    errors = turned[..., p] - design @ beta
-    flat = design.reshape(count, m * p)
-    return (flat.T @ flat).reshape(m, p, m, p), (flat.T @ errors).reshape(m, p, m)
-
-
-def _fold(product: Array, rows: Array, columns: Array, half: Array) -> Array:
-    """Σ_g of E_ac W_bd summed over the ways two parameters (a, b) and (c, d) can meet; (k, k)."""
+def _fold(product: Array, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Array:
+    """Sum over the ways two parameters (a, b) and (c, d) can meet; shape (k, k)."""
     a, b = rows[:, None], columns[:, None]
     c, d = rows[None, :], columns[None, :]
-    total = (
+    return (
         product[a, c, b, d] + product[b, d, a, c] + product[a, d, b, c] + product[b, c, a, d]
     )
-    return half[:, None] * half[None, :] * total

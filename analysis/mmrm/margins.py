@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,9 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.errors import ModelError
+from analysis.mmrm.levels import different
 
 ROWS = "__rows__"
 PATIENTS = "__patients__"
+# Combinations of levels counted in a table; more are sorted.
+TABLE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +47,35 @@ class Margins:
     people: pd.DataFrame
 
     @classmethod
-    def from_frame(
-        cls, frame: pd.DataFrame, subject: NDArray[np.int64], visit: str, numeric: list[str],
-        factors: Mapping[str, pd.Index],
+    def of_rows(
+        cls, codes: Mapping[str, NDArray[np.integer]], numbers: Mapping[str, NDArray[np.float64]],
+        starts: NDArray[np.int64], visit: str, factors: Mapping[str, pd.Index],
     ) -> Margins:  # fmt: skip
-        """Count the rows of `frame`, whose factors are categorical with the levels of `factors`.
+        """Count rows given as codes, sorted by patient.
 
         Parameters
         ----------
-        frame : pandas.DataFrame
-        subject : ndarray of int, shape (len(frame),)
-            Codes of the patients.
-        visit : str
-        numeric : list of str
+        codes : mapping of str to ndarray of int, shape (N,)
+            Positions among the levels of each factor.
+        numbers : mapping of str to ndarray, shape (N,)
             Numeric columns of the formula.
+        starts : ndarray of int
+            First row of each patient.
+        visit : str
         factors : mapping of str to pandas.Index
         """
-        codes = {name: frame[name].cat.codes.to_numpy() for name in factors}
-        others = [name for name in factors if name != visit]
-        sizes = [len(factors[name]) for name in factors]
-        cells = _counted(codes, sizes, ROWS)
-        number = _numbers({name: codes[name] for name in others}, [len(factors[n]) for n in others])
-        number = np.zeros(len(frame), dtype=np.int64) if number is None else number
-        first = ~pd.Series(subject * (number.max(initial=0) + 1) + number).duplicated().to_numpy()
-        people = _counted(
-            {name: codes[name][first] for name in others}, [len(factors[n]) for n in others],
-            PATIENTS, int(first.sum()),
-        )  # fmt: skip
-        totals = {name: float(frame[name].sum()) for name in numeric}
+        sizes = {name: len(factors[name]) for name in factors}
+        others = {name: size for name, size in sizes.items() if name != visit}
+        whole = _numbers(codes, others, len(codes[visit]))
+        every = {**others, visit: sizes[visit]}
+        cells = _counted(whole * sizes[visit] + codes[visit], every, list(factors), ROWS)
+        changes = np.flatnonzero(whole[1:] != whole[:-1]) + 1
+        first = whole[starts]
+        if not np.isin(changes, starts, assume_unique=True).all():
+            patient = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(whole))))
+            first = pd.DataFrame({"patient": patient, "cell": whole}).drop_duplicates()["cell"]
+        people = _counted(np.asarray(first), others, list(others), PATIENTS)
+        totals = {name: float(values.sum()) for name, values in numbers.items()}
         return cls(factors, visit, totals, cells, people)
 
     @property
@@ -93,12 +98,14 @@ class Margins:
             Levels, one for each name.
         """
         table, count = (self.cells, ROWS) if self.visit in names else (self.people, PATIENTS)
-        sizes = table.groupby(list(names))[count].sum()
-        levels = [list(self.factors[name]) for name in names]
-        codes = [
-            tuple(level.index(k) for level, k in zip(levels, key, strict=True)) for key in keys
+        counts = np.zeros([len(self.factors[name]) for name in names], dtype=np.int64)
+        codes = tuple(table[name].to_numpy() for name in names)
+        np.add.at(counts, codes, table[count].to_numpy())
+        places = [{level: k for k, level in enumerate(self.factors[name])} for name in names]
+        return [
+            int(counts[tuple(place[k] for place, k in zip(places, key, strict=True))])
+            for key in keys
         ]
-        return [int(sizes.get(code if len(code) > 1 else code[0], 0)) for code in codes]
 
     def __add__(self, other: Margins) -> Margins:
         """Margins of both sets of patients together.
@@ -110,7 +117,7 @@ class Margins:
         """
         same = self.visit == other.visit and list(self.totals) == list(other.totals)
         same = same and list(self.factors) == list(other.factors)
-        if not same or not all(self.factors[n].equals(other.factors[n]) for n in self.factors):
+        if not same or different(self.factors, other.factors):
             raise ModelError(
                 "These statistics cannot be added: their factors have different levels. Declare "
                 "the levels of both."
@@ -126,19 +133,30 @@ class Margins:
         return Margins(self.factors, self.visit, totals, cells.sum(), people)
 
 
-def _numbers(codes: Mapping[str, NDArray[np.int64]], sizes: list[int]) -> NDArray[np.int64] | None:
-    """One number for each combination of codes; None where there are no factors."""
-    if not codes:
-        return None
-    return np.ravel_multi_index([c.astype(np.int64) for c in codes.values()], sizes)
+def _numbers(
+    codes: Mapping[str, NDArray[np.integer]], sizes: Mapping[str, int], n: int
+) -> NDArray[np.int64]:
+    """One number for each combination of codes."""
+    number = np.zeros(n, dtype=np.int64)
+    for name, size in sizes.items():
+        number = number * size + codes[name]
+    return number
 
 
 def _counted(
-    codes: Mapping[str, NDArray[np.int64]], sizes: list[int], count: str, total: int = 0
+    number: NDArray[np.int64], sizes: Mapping[str, int], order: list[str], count: str
 ) -> pd.DataFrame:
-    number = _numbers(codes, sizes)
-    if number is None:
-        return pd.DataFrame({count: [total]})
-    found, times = np.unique(number, return_counts=True)
-    parts = np.unravel_index(found, sizes)
-    return pd.DataFrame({**dict(zip(codes, parts, strict=True)), count: times})
+    total = math.prod(sizes.values())
+    if total <= TABLE:
+        times = np.bincount(number, minlength=total)
+        found = np.flatnonzero(times)
+        times = times[found]
+    else:
+        found, times = np.unique(number, return_counts=True)
+    parts = np.unravel_index(found, tuple(sizes.values())) if sizes else ()
+    codes = dict(zip(sizes, parts, strict=True))
+    table = np.empty((len(times), len(order) + 1), dtype=np.int64)
+    for place, name in enumerate(order):
+        table[:, place] = codes[name]
+    table[:, -1] = times
+    return pd.DataFrame(table, columns=[*order, count])

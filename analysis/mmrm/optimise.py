@@ -1,22 +1,30 @@
-"""Maximum of the restricted likelihood: Newton steps, with a ladder that cannot diverge.
+"""Maximum of the (restricted) likelihood: Newton steps, with a ladder that cannot diverge.
 
-The search moves in the coordinates of `analysis.mmrm.cholesky`, where every point is a covariance
-matrix. Each step is tried on the observed second derivatives, then on the average information, and,
-where no step along either lowers −2 log-likelihood, replaced by EM steps, which always do. Every
-rung is logged.
+The search moves in the structure's unconstrained coordinates. Each step is tried on the observed
+second derivatives, then on the average information, then on the average information with a ridge,
+and where no step along any of these lowers −2 log-likelihood, an unstructured covariance is moved by
+EM steps, which always do. Every rung is logged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from analysis.mmrm.cholesky import derivatives, to_coordinates, to_factor
-from analysis.mmrm.likelihood import Curvature, Point, curvature, em_step, evaluate
-from analysis.mmrm.statistics import SufficientStatistics
+from analysis.mmrm.covariance import CovarianceModel
+from analysis.mmrm.likelihood import (
+    Curvature,
+    Point,
+    average_information,
+    curvature,
+    em_step,
+    evaluate,
+)
+from analysis.mmrm.stack import Stack
 
 Array = NDArray[np.float64]
 
@@ -30,10 +38,18 @@ LONGEST_LOG_STEP = 1.0
 # Newton decrement g'H⁻¹g, in units of −2 log-likelihood, below which the search ends; one more
 # Newton step is then taken, which squares the remaining distance.
 DECREMENT_TOLERANCE = 1e-8
+# Between these decrements the dearest part of the second derivatives is kept from the step before:
+# nearer to the maximum it would slow the last steps, farther from it it may have changed.
+NEAR, FAR = 1e-3, 10.0
+# Ridges, as shares of the diagonal of the average information.
+RIDGES = (1e-3, 1.0)
 # Rise in −2 log-likelihood, relative to its size, that rounding alone can cause.
 ROUNDING = 1e-13
-# Smallest eigenvalue of the correlation between visits below which they count as collinear.
+# Smallest eigenvalue of the correlation between visits below which they count as collinear: where
+# each element is free, and where few parameters make a matrix that may be near to singular by nature
+# (a Gaussian correlation of close visits).
 SINGULAR_CORRELATION = 1e-8
+SINGULAR_STRUCTURE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +65,38 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """End of the search: the point, its derivatives, whether it converged, and the way there."""
+    """End of the search.
 
+    Attributes
+    ----------
+    theta : ndarray
+        Search coordinates.
+    point : Point
+    curvature : Curvature
+        With every part computed at `point`.
+    converged : bool
+    log : tuple of Rung
+        The way there.
+    """
+
+    theta: Array
     point: Point
     curvature: Curvature
     converged: bool
     log: tuple[Rung, ...]
 
 
-def maximise(statistics: SufficientStatistics, start: Array, reml: bool = True) -> Optimum:
+def maximise(
+    stack: Stack, model: CovarianceModel, start: Array, reml: bool = True
+) -> Optimum:
     """Search from `start` for the covariance with the highest (restricted) likelihood.
 
     Parameters
     ----------
-    statistics : SufficientStatistics
-        In a well-posed basis.
-    start : ndarray, shape (m, m)
-        Positive definite.
+    stack : Stack
+    model : CovarianceModel
+    start : ndarray
+        Search coordinates of positive definite matrices.
     reml : bool
         Restricted likelihood, or the full one.
 
@@ -75,80 +106,140 @@ def maximise(statistics: SufficientStatistics, start: Array, reml: bool = True) 
         `converged` is False where the decrement stayed above tolerance, as it does where the
         likelihood has no maximum and rises towards a singular matrix.
     """
-    point = evaluate(statistics, start, reml)
+    theta = start
+    point = evaluate(stack, model.sigma(theta), reml)
     if point is None:
         raise ValueError("the starting covariance is not positive definite")
     log = [Rung(0, "start", point.value, np.nan, 0)]
-    bent = curvature(statistics, point)
-    converged, rescues = False, 0
+    bent, exact = curvature(stack, point), True
+    rescues = 0
     for iteration in range(1, MAX_ITERATIONS + 1):
-        step, decrement, name = _direction(point, bent)
-        finishing = name == "newton" and decrement < DECREMENT_TOLERANCE
-        moved, halvings = _search(statistics, point, step, finishing)
-        if moved is None:
-            moved, name, halvings = _rescue(statistics, point), "em", 0
-        gained = point.value - moved.value
-        point = moved
-        bent = curvature(statistics, point)
-        log.append(Rung(iteration, name, point.value, decrement, halvings))
-        rescues += name == "em"
-        if finishing:
-            converged = True
-            break
-        stuck = name == "em" and gained <= ROUNDING * abs(point.value)
-        if stuck or rescues > MAX_RESCUES or collinearity(point.sigma)[0] < SINGULAR_CORRELATION:
-            break
-    return Optimum(point, bent, converged, tuple(log))
+        step, decrement = _newton(model, theta, bent)
+        if not exact and not NEAR <= decrement < FAR:
+            bent, exact = curvature(stack, point), True
+            step, decrement = _newton(model, theta, bent)
+        finishing = step is not None and decrement < DECREMENT_TOLERANCE
+        moved = _climb(stack, model, theta, point, bent, step, finishing)
+        gained = point.value - moved.point.value
+        theta, point = moved.theta, moved.point
+        log.append(Rung(iteration, moved.name, point.value, decrement, moved.halvings))
+        rescues += moved.name == "em"
+        stuck = moved.name in ("em", "none") and gained <= ROUNDING * abs(point.value)
+        lost = rescues > MAX_RESCUES or collinear(model, point.sigma)
+        if finishing or stuck or lost:
+            return Optimum(theta, point, curvature(stack, point), finishing, tuple(log))
+        exact = not NEAR <= decrement < FAR
+        bent = curvature(stack, point, None if exact else bent.coupling)
+    return Optimum(theta, point, curvature(stack, point), False, tuple(log))
 
 
 def collinearity(sigma: Array) -> tuple[float, Array]:
-    """Smallest eigenvalue of the correlation matrix, and its eigenvector."""
-    spread = np.sqrt(np.diag(sigma))
-    values, vectors = np.linalg.eigh(sigma / np.outer(spread, spread))
-    return float(values[0]), vectors[:, 0]
+    """Smallest eigenvalue of the groups' correlation matrices, and its eigenvector."""
+    spread = np.sqrt(np.diagonal(sigma, axis1=1, axis2=2))
+    values, vectors = np.linalg.eigh(sigma / (spread[:, :, None] * spread[:, None, :]))
+    worst = int(values[:, 0].argmin())
+    return float(values[worst, 0]), vectors[worst, :, 0]
 
 
-def _direction(point: Point, bent: Curvature) -> tuple[Array, float, str]:
-    """Step in the coordinates, its Newton decrement, and the matrix it came from."""
-    gradient, hessian, average = derivatives(point.lower, bent)
-    for name, matrix in (("newton", hessian), ("average information", average)):
-        scale = np.sqrt(np.maximum(np.diag(matrix), 0.0))
-        if not np.all(scale > 0):
-            continue
-        try:
-            factor = cho_factor(matrix / np.outer(scale, scale), lower=True)
-        except np.linalg.LinAlgError:
-            continue
-        step = cho_solve(factor, gradient / scale) / scale
-        return -step, float(gradient @ step), name
-    return np.zeros_like(gradient), np.inf, "em"
+def collinear(model: CovarianceModel, sigma: Array) -> bool:
+    """Whether visits determine each other."""
+    bound = SINGULAR_CORRELATION if model.name == "us" else SINGULAR_STRUCTURE
+    return collinearity(sigma)[0] < bound
 
 
-def _search(
-    statistics: SufficientStatistics, point: Point, step: Array, finishing: bool
-) -> tuple[Point | None, int]:
+def derivatives(
+    model: CovarianceModel, theta: Array, bent: Curvature
+) -> tuple[Array, Array, Array]:
+    """Gradient and second derivatives in the search coordinates, and ∂σ/∂θ.
+
+    With G the score in Σ and J = ∂σ/∂θ: g = J'g_σ and H = J'H_σ J + ∂² tr(G Σ)/∂θ∂θ'.
+    """
+    jacobian = model.jacobian(theta)
+    gradient = jacobian.T @ bent.gradient
+    hessian = jacobian.T @ bent.hessian @ jacobian + model.bend(theta, bent.score)
+    return gradient, hessian, jacobian
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    theta: Array
+    point: Point
+    name: str
+    halvings: int
+
+
+def _newton(
+    model: CovarianceModel, theta: Array, bent: Curvature
+) -> tuple[Array | None, float]:
+    """Newton step and its decrement; no step where the second derivatives are not definite."""
+    gradient, hessian, _ = derivatives(model, theta, bent)
+    step = _solve(hessian, gradient)
+    return (None, np.inf) if step is None else (-step, float(gradient @ step))
+
+
+def _solve(matrix: Array, gradient: Array) -> Array | None:
+    scale = np.sqrt(np.maximum(np.diag(matrix), 0.0))
+    if not np.all(scale > 0):
+        return None
+    try:
+        factor = cho_factor(matrix / np.outer(scale, scale), lower=True)
+    except np.linalg.LinAlgError:
+        return None
+    return cho_solve(factor, gradient / scale) / scale
+
+
+def _climb(
+    stack: Stack, model: CovarianceModel, theta: Array, point: Point, bent: Curvature,
+    newton: Array | None, finishing: bool,
+) -> _Move:  # fmt: skip
+    """The first rung of the ladder that lowers −2 log-likelihood; the last may lead nowhere."""
+    if finishing and newton is not None:
+        return _line(stack, model, theta, point, newton, finishing) or _Move(
+            theta, point, "newton", 0
+        )
+    for name, step in _rungs(stack, model, theta, point, bent, newton):
+        moved = _line(stack, model, theta, point, step, False)
+        if moved is not None:
+            return _Move(moved.theta, moved.point, name, moved.halvings)
+    if model.name != "us":
+        return _Move(theta, point, "none", HALVINGS)
+    rescued = _rescue(stack, point)
+    return _Move(model.start(rescued.sigma), rescued, "em", 0)
+
+
+def _rungs(
+    stack: Stack, model: CovarianceModel, theta: Array, point: Point, bent: Curvature,
+    newton: Array | None,
+) -> Iterator[tuple[str, Array]]:  # fmt: skip
+    if newton is not None:
+        yield "newton", newton
+    gradient, _, jacobian = derivatives(model, theta, bent)
+    average = jacobian.T @ average_information(stack, point) @ jacobian
+    for ridge in (0.0, *RIDGES):
+        diagonal = np.diag(average)
+        step = _solve(average + ridge * np.diag(np.maximum(diagonal, diagonal.max())), gradient)
+        if step is not None:
+            yield "average information" if ridge == 0 else "ridge", -step
+
+
+def _line(
+    stack: Stack, model: CovarianceModel, theta: Array, point: Point, step: Array, finishing: bool
+) -> _Move | None:
     """Halve the step until −2 log-likelihood falls (or, when finishing, does not rise)."""
-    if not step.any():
-        return (point, 0) if finishing else (None, 0)
-    m = len(point.sigma)
-    theta = to_coordinates(point.lower)
-    logged = np.cumsum(np.arange(1, m + 1)) - 1
-    longest = float(np.abs(step[logged]).max())
+    longest = float(np.abs(step[model.logged]).max(initial=0.0))
     step = step * min(1.0, LONGEST_LOG_STEP / max(longest, 1e-300))
-    slack = ROUNDING * abs(point.value)
-    for halvings in range(HALVINGS):
-        lower = to_factor(theta + step * 0.5**halvings, m)
-        trial = evaluate(statistics, lower @ lower.T, point.reml)
-        if trial is not None and trial.value < point.value + (slack if finishing else 0.0):
-            return trial, halvings
-        if finishing:
-            return point, halvings
-    return None, HALVINGS
+    slack = ROUNDING * abs(point.value) if finishing else 0.0
+    for halvings in range(1 if finishing else HALVINGS):
+        there = theta + step * 0.5**halvings
+        trial = evaluate(stack, model.sigma(there), point.reml)
+        if trial is not None and trial.value < point.value + slack:
+            return _Move(there, trial, "newton", halvings)
+    return None
 
 
-def _rescue(statistics: SufficientStatistics, point: Point) -> Point:
+def _rescue(stack: Stack, point: Point) -> Point:
     for _ in range(EM_RESCUE_STEPS):
-        trial = evaluate(statistics, em_step(statistics, point), point.reml)
+        trial = evaluate(stack, em_step(stack, point), point.reml)
         if trial is None or trial.value > point.value:
             break
         point = trial

@@ -3,75 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from analysis.errors import ModelError
-from analysis.mmrm.basis import Basis
-from analysis.mmrm.contrasts import NOT_ESTIMABLE, Contrasts, WaldTest, t_inference
-from analysis.mmrm.design import Design
-from analysis.mmrm.lsmeans import LSMeans, reference_rows
-from analysis.mmrm.optimise import Optimum
-from analysis.mmrm.satterthwaite import degrees_of_freedom, joint_degrees_of_freedom
-from analysis.mmrm.statistics import SufficientStatistics
+from analysis.mmrm.anova import anova
+from analysis.mmrm.combination import Combinations, read_weights
+from analysis.mmrm.contrasts import ALWAYS_ZERO, NOT_ESTIMABLE, Contrasts, WaldTest, t_inference
+from analysis.mmrm.draw import simulate
+from analysis.mmrm.fitted import Fitted
+from analysis.mmrm.grid import Weights
+from analysis.mmrm.lsmeans import LSMeans, least_squares_means
+from analysis.mmrm.predict import predict
+from analysis.mmrm.residuals import residual_frame
 from analysis.mmrm.summary import Summary, summarise
 
 Array = NDArray[np.float64]
 
-# Combinations of a joint test whose variance is below this share of the largest repeat the others.
-RANK_SHARE = 1e-8
-# A contrast belongs to the estimable space if it departs from it by less than this share.
-ESTIMABLE_TOLERANCE = 1e-8
 
-
-@dataclass(frozen=True)
-class MMRMResults:
+class MMRMResults(Fitted):
     """Fitted mixed model for repeated measures.
 
     Names follow statsmodels. Coefficients that the data do not determine are NaN ("not estimable").
-
-    Attributes
-    ----------
-    design : Design
-        Formula, columns, visits, rows left out.
-    statistics : SufficientStatistics
-        In the working basis.
-    optimum : Optimum
-        End of the search and its log.
-    reml : bool
     """
-
-    design: Design
-    statistics: SufficientStatistics
-    basis: Basis
-    optimum: Optimum
-    reml: bool
-
-    @cached_property
-    def _cov_kept(self) -> Array:
-        half = solve_triangular(self.basis.triangle, self.optimum.point.root)
-        return self.basis.scale**2 * (half @ half.T)
-
-    @cached_property
-    def _cov_theta(self) -> Array:
-        """Inverse of the observed information, ½ × second derivatives of −2 log-likelihood."""
-        hessian = self.optimum.curvature.hessian
-        scale = np.sqrt(np.diag(hessian))
-        factor = cho_factor(hessian / np.outer(scale, scale), lower=True)
-        return 2 * cho_solve(factor, np.eye(len(scale))) / np.outer(scale, scale)
 
     @cached_property
     def params(self) -> pd.Series:
         """Coefficients, in columns of the formula."""
         values = np.full(len(self.design.columns), np.nan)
-        values[self.basis.kept] = self.basis.coefficients(self.optimum.point.beta)
+        values[self.estimates.kept] = self.estimates.beta
         return pd.Series(values, index=pd.Index(self.design.columns), name="params")
 
     @cached_property
@@ -89,7 +53,7 @@ class MMRMResults:
 
     @property
     def df(self) -> pd.Series:
-        """Satterthwaite degrees of freedom of the coefficients."""
+        """Degrees of freedom of the coefficients."""
         return self._column("df", "df")
 
     @property
@@ -109,93 +73,22 @@ class MMRMResults:
         return pd.DataFrame(bounds, index=pd.Index(self.design.columns), columns=[0, 1])
 
     def cov_params(self) -> pd.DataFrame:
-        """Model-based covariance of the coefficients, (X'Ω⁻¹X)⁻¹."""
+        """Covariance of the coefficients, of the kind asked for (`vcov`)."""
         size = len(self.design.columns)
         values = np.full((size, size), np.nan)
-        values[np.ix_(self.basis.kept, self.basis.kept)] = self._cov_kept
+        root, kept = self.estimates.root, self.estimates.kept
+        values[np.ix_(kept, kept)] = root @ self.inference.cov @ root.T
         names = pd.Index(self.design.columns)
         return pd.DataFrame(values, index=names, columns=names)
 
-    @property
-    def covariance(self) -> pd.DataFrame:
-        """Estimated covariance between visits of a patient, in units of the outcome squared."""
-        visits = pd.Index(self.design.visits, name="visit")
-        values = self.basis.scale**2 * self.optimum.point.sigma
-        return pd.DataFrame(values, index=visits, columns=visits)
-
-    @property
-    def llf(self) -> float:
-        """(Restricted) log-likelihood, with the constant of SAS PROC MIXED and R's mmrm."""
-        size = len(self.basis.kept) if self.reml else 0
-        value = self.optimum.point.value
-        value += (self.statistics.n_obs - size) * 2 * np.log(self.basis.scale)
-        if self.reml:
-            value += self.basis.log_determinant()
-        return float(-value / 2)
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, counting covariance parameters only (as SAS and R's mmrm do)."""
-        return -2 * self.llf + 2 * self.n_cov_params
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion with the number of patients, counting covariance parameters only."""
-        return float(-2 * self.llf + self.n_cov_params * np.log(self.n_subjects))
-
-    @property
-    def n_cov_params(self) -> int:
-        """Number of covariance parameters, m (m + 1) / 2."""
-        return len(self.optimum.curvature.gradient)
-
-    @property
-    def nobs(self) -> int:
-        """Number of values used."""
-        return self.statistics.n_obs
-
-    @property
-    def n_subjects(self) -> int:
-        """Number of patients with at least one value used."""
-        return self.statistics.n_subjects
-
-    @property
-    def n_dropped(self) -> dict[str, int]:
-        """Rows left out, by reason."""
-        return dict(self.design.dropped)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the search ended at a maximum."""
-        return self.optimum.converged
-
-    @property
-    def patterns(self) -> pd.DataFrame:
-        """Missingness patterns: one column a visit (attended or not) and `n` patients."""
-        rows = []
-        for pattern in self.statistics.patterns:
-            seen = set(pattern.visits)
-            rows.append([k in seen for k in range(len(self.design.visits))] + [pattern.n])
-        return pd.DataFrame(rows, columns=[*self.design.visits, "n"])
-
-    @property
-    def log(self) -> pd.DataFrame:
-        """Each step of the search: its kind, −2 log-likelihood (`value`), Newton decrement."""
-        offset = -2 * self.llf - self.optimum.point.value
-        rows = [
-            {"iteration": r.iteration, "step": r.step, "value": r.value + offset,
-             "decrement": r.decrement, "halvings": r.halvings}
-            for r in self.optimum.log
-        ]  # fmt: skip
-        return pd.DataFrame(rows)
-
     def contrast(
         self,
-        matrix: Array | Sequence[Sequence[float]] | Mapping[str, Mapping[str, float]],
+        matrix: Combinations,
         names: Sequence[str] | None = None,
         alpha: float = 0.05,
         null: float = 0.0,
     ) -> Contrasts:
-        """Linear combinations L β with Satterthwaite degrees of freedom and joint covariance.
+        """Linear combinations L β with their degrees of freedom and joint covariance.
 
         Parameters
         ----------
@@ -213,32 +106,24 @@ class MMRMResults:
         ModelError
             A matrix of the wrong shape, or an unknown coefficient.
         """
-        weights, labels = self._weights(matrix, names)
-        kept, alias = self.basis.kept, self.basis.alias
-        inside = weights[:, kept] @ alias
-        gap = np.abs(weights[:, self.basis.dropped] - inside).sum(axis=1)
-        lost = gap > ESTIMABLE_TOLERANCE * np.abs(weights).sum(axis=1)
-        inner = weights[:, kept]
-        estimate = inner @ self.basis.coefficients(self.optimum.point.beta)
-        cov = inner @ self._cov_kept @ inner.T
-        point, bent = self.optimum.point, self.optimum.curvature
-        degrees = degrees_of_freedom(
-            self.basis.contrast(inner), point.cov, bent.slopes, self._cov_theta
-        )
-        estimate[lost], degrees[lost] = np.nan, np.nan
-        cov[lost, :], cov[:, lost] = np.nan, np.nan
+        weights, labels = read_weights(matrix, names, self.design.columns)
+        lost = ~self.estimates.estimable(weights)
+        inner = weights[:, self.estimates.kept]
+        rows = inner @ self.estimates.root
+        estimate, degrees = inner @ self.estimates.beta, self.inference.degrees(rows, inner)
+        cov = rows @ self.inference.cov @ rows.T
+        if lost.any():
+            estimate[lost], degrees[lost] = np.nan, np.nan
+            cov[lost, :], cov[:, lost] = np.nan, np.nan
         error = np.sqrt(np.maximum(np.diag(cov), 0.0))
         error[error == 0] = np.nan
-        frame = pd.DataFrame(
-            {"contrast": labels, **t_inference(estimate, error, degrees, alpha, null)}
-        )
-        frame["note"] = np.where(lost, NOT_ESTIMABLE, "")
-        return Contrasts(frame, weights, cov)
+        table = {"contrast": labels, **t_inference(estimate, error, degrees, alpha, null)}
+        nothing = np.where(weights.any(axis=1), "", ALWAYS_ZERO)
+        table["note"] = np.where(lost, NOT_ESTIMABLE, nothing).astype(object)
+        return Contrasts(table, weights, cov, self)
 
-    def wald_test(
-        self, matrix: Array | Sequence[Sequence[float]] | Mapping[str, Mapping[str, float]]
-    ) -> WaldTest:
-        """Joint F test of L β = 0 with Satterthwaite's denominator degrees of freedom.
+    def wald_test(self, matrix: Combinations) -> WaldTest:
+        """Joint F test of L β = 0.
 
         Rows that repeat each other are counted once.
 
@@ -252,80 +137,120 @@ class MMRMResults:
         ModelError
             A row that is not estimable, or no row that is not zero.
         """
-        rows = self.contrast(matrix)
-        lost = list(rows.frame.loc[rows.frame["note"] != "", "contrast"])
-        if lost or not rows.cov.any():
+        weights, labels = read_weights(matrix, None, self.design.columns)
+        lost = [labels[k] for k in np.flatnonzero(~self.estimates.estimable(weights))]
+        inner = weights[:, self.estimates.kept]
+        if lost or not inner.any():
             why = f"{lost} are not estimable" if lost else "all weights are 0"
             raise ModelError(f"This joint test cannot be made: {why}. Leave those rows out.")
-        spread, turn = np.linalg.eigh(rows.cov)
-        inner = turn[:, spread > RANK_SHARE * spread[-1]].T @ rows.matrix
-        table = self.contrast(inner)
-        statistic = float(np.mean(table.frame["statistic"] ** 2))
-        denominator = joint_degrees_of_freedom(table.df)
-        p_value = float(stats.f.sf(statistic, len(inner), denominator)) if denominator else np.nan
-        return WaldTest(statistic, len(inner), denominator, p_value)
-
-    def _weights(
-        self,
-        matrix: Array | Sequence[Sequence[float]] | Mapping[str, Mapping[str, float]],
-        names: Sequence[str] | None,
-    ) -> tuple[Array, list[str]]:
-        size = len(self.design.columns)
-        if isinstance(matrix, Mapping):
-            rows = pd.DataFrame(0.0, index=list(matrix), columns=list(self.design.columns))
-            for name, parts in matrix.items():
-                unknown = sorted(set(parts) - set(self.design.columns))
-                if unknown:
-                    raise ModelError(
-                        f"contrast {name!r} weighs {unknown}; coefficients are "
-                        f"{list(self.design.columns)}."
-                    )
-                for column, weight in parts.items():
-                    rows.loc[name, column] = float(weight)
-            return rows.to_numpy(), [str(name) for name in matrix]
-        weights = np.atleast_2d(np.asarray(matrix, dtype=np.float64))
-        if weights.ndim != 2 or weights.shape[1] != size or not np.all(np.isfinite(weights)):
-            raise ModelError(
-                f"A contrast matrix needs finite numbers in {size} columns, one per coefficient; "
-                f"this one has shape {weights.shape}."
-            )
-        labels = [f"c{k + 1}" for k in range(len(weights))] if names is None else list(names)
-        if len(labels) != len(weights):
-            raise ModelError(f"{len(labels)} names for {len(weights)} contrasts.")
-        return weights, labels
+        rows, estimate = inner @ self.estimates.root, inner @ self.estimates.beta
+        return self.inference.joint(rows, inner, estimate)
 
     def lsmeans(
         self,
         specs: str | Sequence[str],
         by: str | Sequence[str] | None = None,
-        weights: Literal["equal"] = "equal",
+        weights: Weights = "equal",
+        at: Mapping[str, Any] | None = None,
         alpha: float = 0.05,
+        alternative: Literal["two-sided", "greater", "less"] = "two-sided",
+        data: pd.DataFrame | None = None,
     ) -> LSMeans:
         """LS means of a factor (or a combination of factors), within levels of `by`.
+
+        Numeric columns are held at their mean over the rows used (as SAS and R's emmeans do).
 
         Parameters
         ----------
         specs, by : str or sequence of str
             Names of factors in the formula, or of the visit.
-        weights : {"equal"}
-            Other factors are averaged with equal weight per level; numeric columns are held at
-            their mean over the rows used.
+        weights : {"equal", "proportional", "counterfactual"}
+            How other factors are averaged. "equal": each combination of levels alike (SAS LSMEANS).
+            "proportional": by its share of the rows used (R's emmeans). "counterfactual": the
+            average over the patients, each counted once with their own covariates, had all had
+            this level at this visit. It is the only one with a causal reading where covariates
+            interact with the arm: differences are then effects in these patients, not in a patient
+            with average covariates. Covariates that change within a patient are taken from the
+            patient's first row; an unnamed visit is averaged with equal weights. Standard errors
+            take the patients' covariates as given.
+        at : mapping, optional
+            Values to use instead: a number or a list of numbers for a numeric column (a list adds
+            the column to `by`), a level or a list of levels for a factor.
         alpha : float
             One minus the confidence level.
+        alternative : {"two-sided", "greater", "less"}
+            One-sided intervals have one finite bound, the lower for "greater".
+        data : pandas.DataFrame, optional
+            For "counterfactual": the patients to average over (for instance all randomised), by
+            default those with a value used.
+
+        Raises
+        ------
+        ModelError
+            Unknown names, levels or options; counterfactual weights without patients.
         """
-        if weights != "equal":
-            raise ModelError(f"weights={weights!r} is not known; use 'equal'.")
-        specs = (specs,) if isinstance(specs, str) else tuple(specs)
-        by = () if by is None else (by,) if isinstance(by, str) else tuple(by)
-        names = (*by, *specs)
-        keys, rows = reference_rows(self.design, names)
-        table = self.contrast(rows, alpha=alpha)
-        frame = pd.DataFrame({name: [key[k] for key in keys] for k, name in enumerate(names)})
-        for name in ("estimate", "std_error", "df", "conf_low", "conf_high"):
-            frame[name] = table.frame[name]
-        frame["n"] = self.design.margins.patients(names, keys)
-        frame["note"] = table.frame["note"]
-        return LSMeans(frame, rows, table.cov, specs, by, self)
+        return least_squares_means(self, specs, by, weights, at, alpha, alternative, data)
+
+    def anova(self, type: Literal["II", "III"] = "III") -> pd.DataFrame:
+        """F tests of each term of the formula; see `analysis.mmrm.anova.anova`."""
+        return anova(self, type)
+
+    @property
+    def resid(self) -> pd.Series:
+        """Observed minus fitted, of the rows used, with the index of the data."""
+        return self.residuals()["residual"].rename("resid")
+
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """Fitted means of the rows used, with the index of the data."""
+        return self.residuals()["fitted"].rename("fittedvalues")
+
+    def residuals(
+        self, kind: Literal["response", "pearson", "normalized"] = "response"
+    ) -> pd.DataFrame:
+        """Residuals of the rows used; see `analysis.mmrm.residuals.residual_frame`."""
+        return residual_frame(self.design, self.estimates, kind)
+
+    def predict(
+        self,
+        data: pd.DataFrame | None = None,
+        conditional: bool = False,
+        interval: Literal["confidence", "prediction"] | None = None,
+        alpha: float = 0.05,
+    ) -> pd.DataFrame:
+        """Means of rows, or what a patient's own values say of the patient's other visits.
+
+        Normal quantiles, as R's mmrm has them; see `analysis.mmrm.predict.predict`.
+
+        Parameters
+        ----------
+        data : pandas.DataFrame, optional
+            The rows used when left out.
+        conditional, interval, alpha
+            As there.
+        """
+        rows = self.design.frame if data is None else data
+        if rows is None:
+            raise ModelError("This fit has no patients' rows; pass data=.")
+        return predict(
+            self.design, self.estimates, rows, conditional=conditional, interval=interval,
+            alpha=alpha,
+        )  # fmt: skip
+
+    def simulate(
+        self,
+        data: pd.DataFrame | None = None,
+        n_draws: int = 1,
+        *,
+        seed: int | np.random.Generator,
+        conditional: bool = False,
+        parameters: Literal["fixed", "sampled"] = "fixed",
+    ) -> Array:
+        """New outcomes from the fitted model, (n_draws, N); see `analysis.mmrm.draw.simulate`."""
+        return simulate(
+            self.design, self.estimates, data, n_draws=n_draws, seed=seed, parameters=parameters,
+            conditional=conditional,
+        )  # fmt: skip
 
     def tidy(self) -> pd.DataFrame:
         """Coefficients as a frame: term, estimate, std_error, df, statistic, p_value, interval."""
@@ -338,6 +263,6 @@ class MMRMResults:
     def __repr__(self) -> str:
         return (
             f"<MMRMResults: {self.nobs} values of {self.n_subjects} patients at "
-            f"{len(self.design.visits)} visits, {'REML' if self.reml else 'ML'} log-likelihood "
-            f"{self.llf:.4f}>"
+            f"{len(self.design.visits)} visits, {self.covariance_name}, "
+            f"{'REML' if self.reml else 'ML'} log-likelihood {self.llf:.4f}>"
         )

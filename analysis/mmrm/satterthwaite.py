@@ -1,4 +1,4 @@
-"""Degrees of freedom by Satterthwaite's method (docs/methods.md section 5)."""
+"""Degrees of freedom by Satterthwaite's method (docs/methods.md section 5.1)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def degrees_of_freedom(contrasts: Array, cov: Array, slopes: Array, cov_theta: Array) -> Array:
+def degrees_of_freedom(rows: Array, slopes: Array, cov_theta: Array) -> Array:
     """Degrees of freedom of linear contrasts of the coefficients, ν = 2 v² / (∇' W ∇).
 
     Parameters
     ----------
-    contrasts : ndarray, shape (k, p)
-    cov : ndarray, shape (p, p)
-        Φ, model-based covariance of the coefficients.
+    rows : ndarray, shape (k, p)
+        Contrasts, in coordinates that make the model-based covariance of β the identity.
     slopes : ndarray, shape (t, p, p)
-        P_h, derivatives of Φ⁻¹ in the covariance parameters.
+        Derivatives of the inverse of that covariance in the covariance parameters.
     cov_theta : ndarray, shape (t, t)
         W, inverse of the observed information of the covariance parameters.
 
@@ -30,11 +29,13 @@ def degrees_of_freedom(contrasts: Array, cov: Array, slopes: Array, cov_theta: A
     ----------
     Satterthwaite 1946; Giesbrecht and Burns 1985.
     """
-    turned = contrasts @ cov
-    variance = np.einsum("kp,kp->k", turned, contrasts)
-    gradient = -np.einsum("kp,tpq,kq->kt", turned, slopes, turned, optimize=True)
-    spread = np.einsum("kt,ts,ks->k", gradient, cov_theta, gradient, optimize=True)
-    result = np.full(len(contrasts), np.nan)
+    t, p, _ = slopes.shape
+    variance = (rows * rows).sum(axis=1)
+    # c'Pc for all contrasts at once: the products of a contrast's elements against every P.
+    squares = (rows[:, :, None] * rows[:, None, :]).reshape(len(rows), p * p)
+    gradient = squares @ slopes.reshape(t, p * p).T
+    spread = ((gradient @ cov_theta) * gradient).sum(axis=1)
+    result = np.full(len(rows), np.nan)
     known = (variance > 0) & (spread > 0)
     result[known] = 2 * variance[known] ** 2 / spread[known]
     return result

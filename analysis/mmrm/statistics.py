@@ -9,78 +9,43 @@ and never has more rows than m_g (p + 1).
 Weights are inside the rows: a precision weight w_ij multiplies row z_ij by its square root and adds
 its logarithm to `log_weights`; a patient's weight ω_i multiplies all rows of the patient by its
 square root and counts the patient ω_i times in `weight`.
+
+Statistics are not anonymous: a pattern of one patient is that patient's row
+(`SufficientStatistics.patients_by_pattern`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.errors import ModelError
+from analysis.mmrm.baseline import EqualAt
+from analysis.mmrm.batches import read_batches
+from analysis.mmrm.centring import Change
+from analysis.mmrm.design import Design
+from analysis.mmrm.patterns import Block, Pattern, merge
+from analysis.mmrm.reading import (
+    Constants,
+    Levels,
+    extremes,
+    patterns_of,
+    read_frame,
+    refuse_constant_visits,
+)
+from analysis.mmrm.reduction import reduce_block
+from analysis.mmrm.storage import read, write
+from analysis.mmrm.union import united
 
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """Patients of one covariance group seen at the same visits.
-
-    Attributes
-    ----------
-    group : int
-        Position of the covariance group; 0 where all patients share one covariance.
-    visits : tuple of int
-        Positions of the visits attended, ascending; m_g of them.
-    n : int
-        Number of patients.
-    weight : float
-        Sum of their weights; `n` where patients are not weighted.
-    root : ndarray, shape (f, m_g, p + 1)
-        Rows whose cross-products equal those of the patients; the outcome is the last column.
-    """
-
-    group: int
-    visits: tuple[int, ...]
-    n: int
-    weight: float
-    root: Array
-
-    @property
-    def key(self) -> tuple[int, tuple[int, ...]]:
-        """What patients of a pattern share."""
-        return self.group, self.visits
+__all__ = ["Block", "Pattern", "SufficientStatistics"]
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Rows of whole patients, sorted by patient, then visit.
-
-    Attributes
-    ----------
-    subject, visit, group : ndarray of int, shape (N,)
-        Codes of the patient, the visit and the patient's covariance group.
-    rows : ndarray, shape (N, p + 1)
-        Design in columns of the formula and, last, the outcome; without weights.
-    precision : ndarray, shape (N,), or None
-        Precision weights w_ij.
-    patient_weight : ndarray, shape (N,), or None
-        Weight of the row's patient ω_i.
-    index : ndarray of int, shape (N,)
-        Position of each row among the rows used (`Design.frame`).
-    """
-
-    subject: NDArray[np.int64]
-    visit: NDArray[np.int64]
-    group: NDArray[np.int64]
-    rows: Array
-    precision: Array | None
-    patient_weight: Array | None
-    index: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SufficientStatistics:
     """Everything the Gaussian likelihood needs of a data set.
 
@@ -89,20 +54,147 @@ class SufficientStatistics:
     columns : tuple of str
         Names of the p columns of the design.
     n_visits : int
-        Number of scheduled visits m.
+        Number of rows m of the covariance: visits, times outcomes.
     patterns : tuple of Pattern
-        In order of group, then visits.
+        In order of group, then visits. Rows are in stored columns, centred and scaled
+        (`Design.change`): numerically near zero, and the same model.
     n_groups : int
         Number of covariance groups.
     log_weights : float
         Σ ω_i log w_ij over all values; 0 without precision weights.
+    design : Design or None
+        Formula, levels, roles, margins; without patients' rows.
     """
 
     columns: tuple[str, ...]
     n_visits: int
-    patterns: tuple[Pattern, ...]
+    patterns: tuple[Pattern, ...] = field(repr=False)
     n_groups: int = 1
     log_weights: float = 0.0
+    design: Design | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_frame(
+        cls, formula: str, data: pd.DataFrame, *, subject: str, visit: str,
+        group: str | None = None, weights: str | None = None, subject_weights: str | None = None,
+        measure: str | None = None, levels: Levels | None = None, centre: Constants | None = None,
+        scale: Constants | None = None, clda: EqualAt | None = None,
+    ) -> SufficientStatistics:  # fmt: skip
+        """Reduce a frame.
+
+        Parameters
+        ----------
+        formula : str
+            `outcome ~ terms`; one row of `data` is a patient at a visit. Rows without a value are
+            left out and counted.
+        data : pandas.DataFrame
+            Never changed.
+        subject, visit : str
+            Columns that say whose and which visit a row is.
+        group, weights, subject_weights, measure : str, optional
+            Columns with the covariance group, the precision weight of a row, the weight of a
+            patient, and which of several outcomes a row holds.
+        levels : mapping of str to sequence, optional
+            Levels of categorical columns, kept also where nobody has one; needed where parts of the
+            data that are to be added do not all hold every level.
+        centre, scale : mapping of str to float, optional
+            Constants taken from numeric columns and the outcome before they are summed up. They
+            change no result, only its rounding. Left out: rounded means and standard deviations.
+        clda : tuple of (str, object), optional
+            A factor of the formula and the visit at which all its levels share one mean; see
+            `MMRM.from_formula`.
+
+        Raises
+        ------
+        ModelError
+            The model cannot be set up with these data, and why.
+        """
+        roles = {"subject": subject, "visit": visit, "group": group, "weights": weights,
+                 "subject_weights": subject_weights, "measure": measure}  # fmt: skip
+        return cls._of(read_frame(formula, data, roles, levels, centre, scale, clda=clda))
+
+    @classmethod
+    def with_rows(
+        cls, formula: str, data: pd.DataFrame, levels: Levels | None = None,
+        centre: Constants | None = None, scale: Constants | None = None,
+        clda: EqualAt | None = None, **roles: str | None,
+    ) -> tuple[Design, SufficientStatistics]:  # fmt: skip
+        """The same as `from_frame`, and the design that keeps the rows."""
+        design = read_frame(formula, data, roles, levels, centre, scale, clda=clda)
+        return design, cls._of(design)
+
+    @classmethod
+    def from_batches(
+        cls, formula: str, batches: Iterable[object], *, subject: str, visit: str,
+        group: str | None = None, weights: str | None = None, subject_weights: str | None = None,
+        measure: str | None = None, levels: Levels | None = None, centre: Constants | None = None,
+        scale: Constants | None = None, progress: Callable[[int], None] | None = None,
+        clda: EqualAt | None = None,
+    ) -> SufficientStatistics:  # fmt: skip
+        """Reduce frames one after another, in one pass and the memory of one.
+
+        Parameters
+        ----------
+        formula, subject, visit, group, weights, subject_weights, measure, clda
+            As in `from_frame`.
+        batches : iterable
+            Frames, or an Arrow dataset, table, reader or iterable of record batches. All rows of a
+            patient follow each other; they may go on in the next batch.
+        levels : mapping of str to sequence, optional
+            Levels of categorical columns; taken from the categorical types (Arrow dictionaries) of
+            the first batch where left out.
+        centre, scale : mapping of str to float, optional
+            Left out: rounded means and standard deviations of the first batch.
+        progress : callable, optional
+            Called after each batch with the number of rows read so far.
+
+        Raises
+        ------
+        ModelError
+            The batches cannot be read together, and why.
+        """
+        roles = {"subject": subject, "visit": visit, "group": group, "weights": weights,
+                 "subject_weights": subject_weights, "measure": measure}  # fmt: skip
+        found = read_batches(formula, batches, roles, levels, centre, scale, progress, clda)
+        return cls._from(*found)
+
+    @classmethod
+    def load(cls, path: str | Path) -> SufficientStatistics:
+        """Read a file that `save` wrote; nothing in it is executed.
+
+        Raises
+        ------
+        ModelError
+            The file is absent, foreign, damaged, or of a newer version.
+        """
+        return cls._from(*read(path))
+
+    def save(self, path: str | Path, overwrite: bool = False) -> None:
+        """Write a file without patients' names, but with the rows of patterns of one patient.
+
+        Parameters
+        ----------
+        path : str or Path
+            The suffix is yours; the format is described in `analysis.mmrm.storage`.
+        overwrite : bool
+            Replace a file that is there.
+
+        Raises
+        ------
+        ModelError
+            The file exists, or these statistics cannot be described in one.
+        """
+        if self.design is None:
+            raise ModelError(
+                "These statistics have no design, so a file could not say what they are. Save "
+                "those of from_frame or from_batches."
+            )
+        write(path, self.design, self.patterns, self.log_weights, overwrite)
+
+    @property
+    def change(self) -> Change:
+        """From columns of the formula to the columns the patterns are in."""
+        return Change.none(len(self.columns)) if self.design is None else self.design.change
 
     @property
     def n_subjects(self) -> int:
@@ -119,6 +211,10 @@ class SufficientStatistics:
         """Number of values, each counted as often as its patient's weight says."""
         return float(sum(pattern.weight * len(pattern.visits) for pattern in self.patterns))
 
+    def patients_by_pattern(self) -> dict[tuple[int, tuple[int, ...]], int]:
+        """Patients of each (group, visits); a pattern of one patient discloses that patient."""
+        return {pattern.key: pattern.n for pattern in self.patterns}
+
     def pair_counts(self) -> NDArray[np.int64]:
         """Patients with values at both of two visits, by group; shape (groups, m, m)."""
         counts = np.zeros((self.n_groups, self.n_visits, self.n_visits), dtype=np.int64)
@@ -129,27 +225,47 @@ class SufficientStatistics:
     def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
         """Statistics of both sets of patients together.
 
+        Different centres and scales are reconciled; the first one's are kept.
+
         Raises
         ------
         ModelError
-            The two were made with different columns or visits.
+            The two have different formulas, levels, roles or constraints (`clda`).
         """
+        if not isinstance(other, SufficientStatistics):
+            return NotImplemented
         mine, theirs = ((s.columns, s.n_visits, s.n_groups) for s in (self, other))
-        if mine != theirs:
+        design, patterns = self.design, other.patterns
+        if self.design is not None and other.design is not None:
+            design, patterns = united(self.design, other.design, other.patterns)
+        elif mine != theirs:
             raise ModelError(
                 "These statistics cannot be added: they have different columns or visits "
                 f"({self.n_visits} visits, columns {list(self.columns)} against {other.n_visits} "
                 f"visits, columns {list(other.columns)}). Make both with the same formula and "
                 "levels."
             )
-        merged = {pattern.key: pattern for pattern in self.patterns}
-        for pattern in other.patterns:
-            merged[pattern.key] = _merge(merged.get(pattern.key), pattern)
-        ordered = tuple(merged[key] for key in sorted(merged))
-        return SufficientStatistics(
-            self.columns, self.n_visits, ordered, self.n_groups,
-            self.log_weights + other.log_weights,
+        elif self.design is not None or other.design is not None:
+            raise ModelError(
+                "These statistics cannot be added: only one of them knows its formula. Make both "
+                "with from_frame or from_batches."
+            )
+        return replace(
+            self, patterns=merge([*self.patterns, *patterns]), design=design,
+            log_weights=self.log_weights + other.log_weights,
         )  # fmt: skip
+
+    def pooled(self) -> SufficientStatistics:
+        """The same patients with one covariance for all groups."""
+        patterns = merge([replace(pattern, group=0) for pattern in self.patterns])
+        return replace(self, patterns=patterns, n_groups=1)
+
+    def __repr__(self) -> str:
+        what = "" if self.design is None else f" of {self.design.formula}"
+        return (
+            f"<SufficientStatistics{what}: {self.n_subjects} patients, {self.n_obs} values, "
+            f"{self.n_visits} visits, {len(self.patterns)} patterns, {len(self.columns)} columns>"
+        )
 
     @classmethod
     def empty(
@@ -172,67 +288,23 @@ class SufficientStatistics:
             Number of scheduled visits and of covariance groups.
         block : Block
         """
-        starts = np.flatnonzero(np.r_[True, block.subject[1:] != block.subject[:-1]])
-        sizes = np.diff(np.r_[starts, len(block.subject)])
-        rows, log_weights = _weighted(block)
-        weight = None if block.patient_weight is None else block.patient_weight[starts]
-        patterns = []
-        for group, visits, members in _group(block.group[starts], block.visit, starts, sizes):
-            size = len(visits)
-            index = starts[members][:, None] + np.arange(size)
-            root = _compress(rows[index].reshape(len(members), -1))
-            total = float(len(members) if weight is None else weight[members].sum())
-            patterns.append(
-                Pattern(group, visits, len(members), total, root.reshape(len(root), size, -1))
-            )
-        patterns.sort(key=lambda pattern: pattern.key)
-        return cls(columns, n_visits, tuple(patterns), n_groups, log_weights)
+        patterns = reduce_block(block, Change.none(len(columns)), n_visits)
+        logs = 0.0
+        if block.precision is not None:
+            many = 1.0 if block.patient_weight is None else block.patient_weight
+            logs = float((np.log(block.precision) * many).sum())
+        return cls(columns, n_visits, patterns, n_groups, logs)
 
+    @classmethod
+    def _of(cls, design: Design) -> SufficientStatistics:
+        refuse_constant_visits(design, *extremes(design.observations))
+        return cls._from(design, *patterns_of(design, design.observations))
 
-def _weighted(block: Block) -> tuple[Array, float]:
-    """Rows multiplied by the square roots of their weights, and Σ ω_i log w_ij."""
-    rows, log_weights = block.rows, 0.0
-    if block.precision is not None:
-        logs = np.log(block.precision)
-        if block.patient_weight is not None:
-            logs = logs * block.patient_weight
-        rows, log_weights = rows * np.sqrt(block.precision)[:, None], float(logs.sum())
-    if block.patient_weight is not None:
-        rows = rows * np.sqrt(block.patient_weight)[:, None]
-    return rows, log_weights
-
-
-def _group(
-    group: NDArray[np.int64], visit: NDArray[np.int64], starts: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-) -> list[tuple[int, tuple[int, ...], NDArray[np.int64]]]:  # fmt: skip
-    """Patients by covariance group and missingness pattern: (group, visits, positions)."""
-    groups = []
-    for size in np.unique(sizes):
-        patients = np.flatnonzero(sizes == size)
-        attended = visit[starts[patients][:, None] + np.arange(size)]
-        keys = np.column_stack([group[patients], attended])
-        distinct, inverse = np.unique(keys, axis=0, return_inverse=True)
-        inverse = inverse.reshape(-1)
-        for number, (one, *visits) in enumerate(distinct):
-            members = patients[inverse == number]
-            groups.append((int(one), tuple(int(v) for v in visits), members))
-    return groups
-
-
-def _compress(root: Array) -> Array:
-    """Square root with no more rows than columns and the same cross-products."""
-    if len(root) <= root.shape[1]:
-        return np.array(root)
-    return np.linalg.qr(root, mode="r")
-
-
-def _merge(first: Pattern | None, second: Pattern) -> Pattern:
-    if first is None:
-        return second
-    stacked = np.concatenate([first.root, second.root])
-    root = _compress(stacked.reshape(len(stacked), -1))
-    shape = (len(root), *first.root.shape[1:])
-    return Pattern(
-        *first.key, first.n + second.n, first.weight + second.weight, root.reshape(shape)
-    )
+    @classmethod
+    def _from(
+        cls, design: Design, patterns: tuple[Pattern, ...], log_weights: float
+    ) -> SufficientStatistics:
+        return cls(
+            design.columns, len(design.positions), patterns, len(design.groups), log_weights,
+            design.without_rows(),
+        )  # fmt: skip

@@ -49,10 +49,12 @@ def summarise(fit: MMRMResults) -> Summary:
     visits = len(fit.design.visits)
     head = (
         ("Formula", fit.design.formula),
-        ("Covariance", f"unstructured, {fit.n_cov_params} parameters"),
-        ("Inference", f"{'REML' if fit.reml else 'ML'}, Satterthwaite degrees of freedom"),
+        ("Covariance", f"{fit.covariance_label}; {fit.n_cov_params} parameters"),
+        ("Estimation", "REML" if fit.reml else "ML"),
+        ("Standard errors", fit.inference.vcov_label),
+        ("Degrees of freedom", fit.inference.df_label),
         ("Patients", f"{fit.n_subjects} with {fit.nobs} values at up to {visits} visits"),
-        ("Missingness patterns", str(len(fit.statistics.patterns))),
+        ("Missingness patterns", str(len(fit.patterns))),
         ("Log-likelihood", f"{round(fit.llf, 6):.3f}"),
         ("AIC, BIC", f"{round(fit.aic, 6):.3f}, {round(fit.bic, 6):.3f}"),
         ("Converged", "yes" if fit.converged else "no"),
@@ -70,9 +72,13 @@ def summarise(fit: MMRMResults) -> Summary:
         },
         index=table.index,
     )
-    covariance = fit.covariance.map(lambda v: f"{round(v, 9):.3f}")
+    found = fit.covariance
+    whole = pd.concat(found) if isinstance(found, dict) else found
+    covariance = whole.map(lambda v: f"{round(v, 9):.3f}")
     dropped = [f"{count} rows left out: {why}" for why, count in fit.n_dropped.items()]
-    return Summary(head, shown, covariance, (*fit.design.notes, *dropped))
+    passed = [f"covariance {one.label} was not used: {one.outcome}" for one in fit.attempts[:-1]]
+    told = [fit.inference.note] if fit.inference.note else []
+    return Summary(head, shown, covariance, (*passed, *told, *fit.notes, *dropped))
 
 
 def _p_text(p: float) -> str:

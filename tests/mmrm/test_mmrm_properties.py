@@ -2,105 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import optimize, stats
+from scipy import stats
+from small_trial import FORMULA, fitted, made_up
 
 from analysis.errors import ModelError
 from analysis.mmrm import MMRM, SufficientStatistics
-from analysis.mmrm.basis import working_statistics
-from analysis.mmrm.cholesky import derivatives, to_coordinates, to_factor
-from analysis.mmrm.likelihood import curvature, em_step, evaluate, pairs
-from analysis.mmrm.start import moment_covariance
 
 # Closed forms and invariances hold up to rounding of a sum of a few hundred terms.
 EXACT = 1e-9
-FORMULA = "y ~ base + arm * visit"
-
-
-def made_up(seed: int, patients: int = 60, visits: int = 4, missing: float = 0.2) -> pd.DataFrame:
-    """A small trial: two arms, a baseline, correlated visits, values missing at random."""
-    rng = np.random.default_rng(seed)
-    spread = np.linspace(1, 2, visits)
-    sigma = np.outer(spread, spread) * (0.5 + 0.5 * np.eye(visits))
-    errors = rng.standard_normal((patients, visits)) @ np.linalg.cholesky(sigma).T
-    base = rng.normal(6, 1.4, patients)
-    arm = np.arange(patients) % 2
-    values = 0.4 * base[:, None] + errors - arm[:, None] * np.linspace(1, 0.2, visits)
-    values[rng.random(values.shape) < missing] = np.nan
-    return pd.DataFrame(
-        {
-            "id": np.repeat([f"p{k:03d}" for k in range(patients)], visits),
-            "visit": np.tile([f"v{k}" for k in range(visits)], patients),
-            "arm": np.repeat(np.where(arm, "new", "a_usual"), visits),
-            "base": np.repeat(base, visits),
-            "y": values.ravel(),
-        }
-    )
-
-
-def fitted(data: pd.DataFrame, formula: str = FORMULA, **options):
-    return MMRM.from_formula(formula, data, subject="id", visit="visit", **options).fit()
-
-
-@pytest.fixture(scope="module")
-def working():
-    model = MMRM.from_formula(FORMULA, made_up(1), subject="id", visit="visit")
-    return working_statistics(model.statistics)[0]
-
-
-def _value(statistics, sigma, step, k):
-    rows, columns = pairs(len(sigma))
-    moved = sigma.copy()
-    moved[rows[k], columns[k]] += step
-    if rows[k] != columns[k]:
-        moved[columns[k], rows[k]] += step
-    return moved
-
-
-@pytest.mark.parametrize("reml", [True, False])
-def test_oracle_1_gradient_and_hessian_agree_with_central_differences(working, reml):
-    sigma = moment_covariance(working) * 1.3
-    bent = curvature(working, evaluate(working, sigma, reml))
-    step = 1e-5
-    for k in range(len(bent.gradient)):
-        up, down = (evaluate(working, _value(working, sigma, s, k), reml) for s in (step, -step))
-        change = (up.value - down.value) / (2 * step)
-        assert change == pytest.approx(bent.gradient[k], rel=1e-6, abs=1e-6)
-        slope = (curvature(working, up).gradient - curvature(working, down).gradient) / (2 * step)
-        np.testing.assert_allclose(slope, bent.hessian[k], rtol=1e-6, atol=1e-5)
-
-
-@pytest.mark.parametrize("reml", [True, False])
-def test_oracle_1_holds_in_the_coordinates_of_the_search(working, reml):
-    theta = to_coordinates(np.linalg.cholesky(moment_covariance(working) * 1.3))
-    m, step = working.n_visits, 1e-5
-
-    def at(theta):
-        lower = to_factor(theta, m)
-        point = evaluate(working, lower @ lower.T, reml)
-        return point.value, *derivatives(lower, curvature(working, point))
-
-    _, gradient, hessian, _ = at(theta)
-    for k, unit in enumerate(np.eye(len(theta))):
-        up, down = at(theta + step * unit), at(theta - step * unit)
-        assert (up[0] - down[0]) / (2 * step) == pytest.approx(gradient[k], rel=1e-6, abs=1e-6)
-        slope = (up[1] - down[1]) / (2 * step)
-        np.testing.assert_allclose(slope, hessian[k], rtol=1e-6, atol=1e-5)
-
-
-def test_oracle_2_em_never_lowers_the_likelihood_and_ends_where_newton_does(working):
-    point = evaluate(working, moment_covariance(working))
-    values = [point.value]
-    for _ in range(400):
-        point = evaluate(working, em_step(working, point))
-        values.append(point.value)
-    assert np.all(np.diff(values) <= 1e-10)
-    fit = fitted(made_up(1))
-    assert point.value == pytest.approx(fit.optimum.point.value, abs=1e-9)
 
 
 def test_oracle_3_complete_data_give_least_squares_per_visit_and_the_pooled_covariance():
@@ -190,48 +102,6 @@ def test_contrasts_of_lsmeans_agree_with_differences_of_means():
     np.testing.assert_allclose(np.diag(table.cov), table.std_error**2, rtol=EXACT)
 
 
-def _any_design(seed):
-    rng = np.random.default_rng(seed)
-    patients, visits = int(rng.integers(8, 80)), int(rng.integers(2, 7))
-    return made_up(100 + seed, patients, visits, missing=float(rng.uniform(0, 0.6)))
-
-
-def test_small_designs_end_at_a_maximum_or_are_refused_with_a_reason():
-    refused = []
-    for seed in range(60):
-        try:
-            fit = fitted(_any_design(seed))
-        except ModelError as error:
-            refused.append(str(error))
-            continue
-        assert fit.converged, seed
-        assert np.linalg.eigvalsh(fit.optimum.curvature.hessian)[0] > 0, seed
-        assert fit.optimum.log[-1].decrement < 1e-7, seed
-    # Up to 60 % missing with as few as 8 patients: in all but one an independent optimiser runs to
-    # a singular matrix too, and in that one the likelihood is higher there than at its maximum.
-    assert len(refused) <= 20
-    assert all(re.search("determine|Too few|No patient has", reason) for reason in refused)
-
-
-@pytest.mark.parametrize("seed", [2, 3, 4, 6])
-def test_an_independent_optimiser_finds_nothing_better(seed):
-    fit = fitted(_any_design(seed))
-    m = len(fit.covariance)
-    lower = np.tril_indices(m)
-
-    def value(theta):
-        factor = np.zeros((m, m))
-        factor[lower] = theta
-        point = evaluate(fit.statistics, factor @ factor.T)
-        return 1e10 if point is None else point.value
-
-    start = np.linalg.cholesky(moment_covariance(fit.statistics))[lower]
-    found = optimize.minimize(value, start, method="BFGS", options={"gtol": 1e-4})
-    assert value(found.x) >= fit.optimum.point.value - 1e-9
-    # BFGS on differences of f stops this far from the maximum.
-    assert value(found.x) == pytest.approx(fit.optimum.point.value, abs=1e-3)
-
-
 def _one_per_arm(data):
     return data[data["id"].isin(["p000", "p001"])]
 
@@ -281,7 +151,7 @@ def test_data_that_cannot_be_fitted_are_refused_in_words(change, formula, messag
     [
         (lambda fit: fit.lsmeans("nothing"), "cannot be used for LS means"),
         (lambda fit: fit.lsmeans("arm", by="arm"), "twice"),
-        (lambda fit: fit.lsmeans("arm", weights="proportional"), "use 'equal'"),
+        (lambda fit: fit.lsmeans("arm", weights="observed"), "use one of"),
         (lambda fit: fit.lsmeans("arm").contrast("comparator", comparator="x"), "not a level"),
         (lambda fit: fit.contrast([[1.0, 2.0]]), "finite numbers in"),
         (lambda fit: fit.contrast({"a": {"nothing": 1.0}}), "weighs"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.relief.multiplicity import holm, max_t, probability_below
+from analysis.mmrm.adjust import holm, max_t, probability_below
 
 # Error of the rule for up to 8 comparisons, as measured against one-dimensional quadrature.
 RULE = 5e-5
