@@ -17,6 +17,9 @@ Horizon = Literal["short", "long", ""]
 Quantity = Literal["mean", "relief", "loss", "retention", "area", "responders", "harm"]
 Direction = Literal["lower_is_better", "higher_is_better"]
 EventKind = Literal["stopped_therapy", "rescue_medication", "other_therapy", "lost", "adverse_event"]
+CovarianceName = Literal[
+    "us", "toeph", "toep", "ar1h", "ar1", "adh", "ad", "csh", "cs", "diag", "sp_exp", "sp_gau"
+]
 
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 QUANTITIES: tuple[str, ...] = get_args(Quantity)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.mmrm import MMRMResults
-from analysis.mmrm.contrasts import Contrasts, t_inference
+from analysis.mmrm.contrasts import ALWAYS_ZERO, Contrasts, t_inference
 from analysis.relief.families import adjusted_rows
 from analysis.relief.fieller import FiellerSet, fieller_set
 from analysis.relief.model import FittedTrial, fit_trial
@@ -187,7 +187,7 @@ def _frame_row(model: FittedTrial, ask: _Asked) -> dict[str, Any]:
     return {
         "analysis": "main", "quantity": question.quantity, "horizon": question.horizon,
         "therapy": ask.therapy, "comparator": ask.comparator,
-        "visit": ", ".join(question.visits), "week": question.week, "method": model.method,
+        "visit": ", ".join(question.visits), "week": question.week, "method": model.facts.method,
         "n_therapy": model.patients(ask.therapy, question.counted),
         "n_comparator": model.patients(ask.comparator, question.counted),
         "note": ask.note,
@@ -213,7 +213,8 @@ def _lost(model: FittedTrial, table: Contrasts, places: list[int], ask: _Asked) 
         for visit in ask.question.counted:
             if model.patients(therapy, (visit,)) == 0:
                 return f"not estimable: nobody with {therapy} has a value at {visit}"
-    return next((str(note) for note in table.frame["note"].iloc[places] if note), NO_TERM)
+    said = [str(note) for note in table.frame["note"].iloc[places] if note not in ("", ALWAYS_ZERO)]
+    return said[0] if said else NO_TERM
 
 
 def _retention(
@@ -233,41 +234,18 @@ def _retention(
     long, short = (table.estimate[place] + linear[place].constant for place in places)
 
     (var_long, cov), (_, var_short) = table.cov[np.ix_(places, places)]
-    df = _df_of_ratio(model, rows)
+
+    def df(ratio: float) -> float:
+        """Of long − ρ short, which the fit knows for each ρ by itself."""
+        weights = np.array([[0.0, -1.0] if np.isinf(ratio) else [1.0, -ratio]])
+        return float(model.fit.contrast(weights / np.linalg.norm(weights) @ rows).df[0])
+
     found = fieller_set(long, short, var_long, var_short, cov, df, alpha)
     return {
         "estimate": long / short if short else np.nan,
         "conf_low": found.low, "conf_high": found.high,
-        "method": f"{model.method}; Fieller, {found.kind}", "note": _in_words(found),
+        "method": f"{model.facts.method}; Fieller, {found.kind}", "note": _in_words(found),
     }  # fmt: skip
-
-
-def _df_of_ratio(model: FittedTrial, rows: Array) -> Callable[[float], float]:
-    """Satterthwaite degrees of freedom of long − ρ short, as a function of ρ.
-
-    ν = 2 v² / s, where the variance v is of degree 2 in the weights of long and short and s of
-    degree 4: three and five angles determine them for every ρ, which spares a contrast for each.
-    """
-    angles = np.pi * np.arange(5) / 5
-    weights = np.column_stack([np.cos(angles), -np.sin(angles)])
-    table = model.fit.contrast(weights @ rows)
-    variance = table.std_error**2
-    squares = np.linalg.solve(_powers(weights[:3], 2), variance[:3])
-    fourths = np.linalg.solve(_powers(weights, 4), 2 * variance**2 / table.df)
-
-    def df(ratio: float) -> float:
-        weight = np.array([[0.0, 1.0] if np.isinf(ratio) else [1.0, -ratio]])
-        weight /= np.linalg.norm(weight)
-        v, s = _powers(weight, 2) @ squares, _powers(weight, 4) @ fourths
-        return float((2 * v * v / s)[0])
-
-    return df
-
-
-def _powers(weights: Array, degree: int) -> Array:
-    """Products of that degree of two weights, (rows, degree + 1)."""
-    k = np.arange(degree + 1)
-    return weights[:, :1] ** (degree - k) * weights[:, 1:] ** k
 
 
 def _in_words(found: FiellerSet) -> str:
@@ -294,7 +272,7 @@ def _means(study: Study, model: FittedTrial, alpha: float) -> Iterator[dict[str,
             )  # fmt: skip
             yield {
                 "analysis": "main", "quantity": "mean", "therapy": therapy, "visit": visit.name,
-                "week": visit.week, "method": model.method,
+                "week": visit.week, "method": model.facts.method,
                 "n_therapy": model.patients(therapy, (visit.name,)),
                 **({"note": note} if row is None else {name: row[name] for name in numbers}),
             }  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from analysis.mmrm.adjust import holm, max_t
 from analysis.mmrm.contrasts import Contrasts
-from analysis.relief.multiplicity import holm, max_t
 
 FAMILIES = (("relief", "short"), ("relief", "long"), ("loss", ""))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,18 +13,17 @@ from numpy.typing import NDArray
 from analysis.errors import ModelError
 from analysis.instruments import find_instrument
 from analysis.mmrm import MMRM, MMRMResults
+from analysis.relief.facts import FitFacts, facts_of
 from analysis.studies.records import Study
 from analysis.trial.records import Trial
 
 Array = NDArray[np.float64]
 
-METHOD = "MMRM, unstructured, REML, Satterthwaite"
-METHOD_OF_ONE_VISIT = "linear model, REML"
 # Design rows made at a time: bounds memory, and few calls cost less than many.
 ROWS_AT_ONCE = 50_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FittedTrial:
     """A trial's model and the mean design rows that every estimand is built from.
 
@@ -64,10 +64,10 @@ class FittedTrial:
     attended: NDArray[np.bool_]
     left_out: pd.DataFrame
 
-    @property
-    def method(self) -> str:
-        """How the numbers were made, for the result frame."""
-        return METHOD if len(self.visits) > 1 else METHOD_OF_ONE_VISIT
+    @cached_property
+    def facts(self) -> FitFacts:
+        """How it was fitted, in words."""
+        return facts_of(self.fit)
 
     def patients(self, therapy: str, visits: tuple[str, ...]) -> int | None:
         """Patients of a therapy with a value at any of the visits; None where none is named."""
@@ -180,7 +180,12 @@ def fit_trial(trial: Trial, measure: str | None = None) -> FittedTrial:
     formula = study.model.formula
     if formula is None:
         formula = default_formula(study, len(visits) == 1, compared, baseline)
-    fit = MMRM.from_formula(formula, frame, subject="patient", visit="visit").fit()
+    fit = MMRM.from_formula(
+        formula, frame, subject="patient", visit="visit",
+        # One visit has one variance, whatever structure is named.
+        covariance=study.model.covariance if len(visits) > 1 else study.model.covariance[:1],
+        times={visit.name: visit.week for visit in study.followup},
+    ).fit(df="kenward-roger")  # fmt: skip
     first = frame.drop_duplicates("patient").reset_index(drop=True)
     attended = np.zeros((len(first), len(visits)), dtype=np.bool_)
     person = pd.Index(first["patient"]).get_indexer(frame["patient"])

@@ -216,6 +216,7 @@ def _events(study: Study) -> Iterator[Problem]:
 
 
 def _model(study: Study) -> Iterator[Problem]:
+    yield from _repeated(list(study.model.covariance), ("model", "covariance"), "structure")
     if study.model.formula is not None:
         names = [covariate.name for covariate in study.covariates]
         if why := check_formula(study.model.formula, names):

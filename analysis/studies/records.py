@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from analysis.instruments import Instrument
-from analysis.schema import EventKind, Horizon
-
+from analysis.schema import CovarianceName, EventKind, Horizon
 
 
 def _no_truth_value(value: object) -> object:
@@ -34,6 +33,9 @@ def _as_tuple(value: object) -> object:
 
 
 Columns = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Covariances = Annotated[
+    tuple[CovarianceName, ...], BeforeValidator(_as_tuple), Field(min_length=1)
+]
 Codes = Annotated[tuple[Code, ...], BeforeValidator(_as_tuple)]
 
 
@@ -191,9 +193,14 @@ class Estimand(Record):
 
 
 class Model(Record):
-    """The analysis model. A formula may use names and the operators ~ + - * : ( ) only."""
+    """The analysis model. A formula may use names and the operators ~ + - * : ( ) only.
+
+    `covariance` names structures of the covariance between visits in the order in which they are
+    tried; a later one stands in only where those before it cannot be estimated.
+    """
 
     formula: Text | None = None
+    covariance: Covariances = ("us", "toeph", "ar1h", "csh", "cs")
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
 
 

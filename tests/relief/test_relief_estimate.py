@@ -10,7 +10,9 @@ import pytest
 from pain_trial import REFERENCE, pain150, pick, spoilt, study, without
 from scipy import stats
 
+from analysis.mmrm import MMRM
 from analysis.relief import estimate_relief
+from analysis.relief.model import model_frame
 from analysis.trial.records import Trial
 
 # R's fit ends at rounding level; the rest is ours.
@@ -31,25 +33,47 @@ def assert_same_numbers(frame, other, rtol=REORDERED):
         np.testing.assert_allclose(frame[name], other[name], rtol=rtol, atol=rtol, err_msg=name)
 
 
+def against_r(name: str, therapy: str) -> tuple[dict[str, dict[str, float]], float]:
+    reference = json.loads((REFERENCE / f"own_pain150_relief_{name}.json").read_text())
+    rows = {row["what"]: row for row in reference["rows"] if row["therapy"] == therapy}
+    return rows, reference["cov_short_long"][therapy]
+
+
+def assert_agrees_with_r(ours, row, sign):
+    """R's outcome is a change, negative is relief; its long − short is our loss as it stands."""
+    assert ours["estimate"] == pytest.approx(sign * row["est"], rel=RELATIVE)
+    assert ours["std_error"] == pytest.approx(row["se"], rel=RELATIVE)
+    assert ours["df"] == pytest.approx(row["df"], rel=RELATIVE_DF)
+    assert ours["p_value"] == pytest.approx(row["p"], rel=1e-5)
+
+
 @pytest.mark.parametrize("therapy", ["ACU", "SHAM"])
 def test_short_long_and_loss_agree_with_r(relief, therapy):
-    reference = json.loads((REFERENCE / "own_pain150_relief_Satterthwaite.json").read_text())
-    rows = {row["what"]: row for row in reference["rows"] if row["therapy"] == therapy}
+    # An unstructured covariance is linear in its parameters: both kinds of Kenward-Roger are one.
+    rows, cov_short_long = against_r("KenwardRogerLinear", therapy)
     wanted = {
         "short": ("relief", "short"), "long": ("relief", "long"), "long_minus_short": ("loss", ""),
     }  # fmt: skip
-    found = {}
+    variances = {}
     for what, (quantity, horizon) in wanted.items():
-        ours = found[what] = pick(relief.frame, quantity, therapy, horizon=horizon)
-        # R's outcome is a change, negative is relief; its long − short is our loss as it stands.
-        sign = 1 if what == "long_minus_short" else -1
-        assert ours["estimate"] == pytest.approx(sign * rows[what]["est"], rel=RELATIVE)
-        assert ours["std_error"] == pytest.approx(rows[what]["se"], rel=RELATIVE)
-        assert ours["df"] == pytest.approx(rows[what]["df"], rel=RELATIVE_DF)
-        assert ours["p_value"] == pytest.approx(rows[what]["p"], rel=1e-5)
-    variances = {what: row["std_error"] ** 2 for what, row in found.items()}
+        ours = pick(relief.frame, quantity, therapy, horizon=horizon)
+        assert_agrees_with_r(ours, rows[what], 1 if what == "long_minus_short" else -1)
+        variances[what] = ours["std_error"] ** 2
     cov = (variances["short"] + variances["long"] - variances["long_minus_short"]) / 2
-    assert cov == pytest.approx(reference["cov_short_long"][therapy], rel=1e-6)
+    assert cov == pytest.approx(cov_short_long, rel=1e-6)
+
+
+@pytest.mark.parametrize("therapy", ["ACU", "SHAM"])
+def test_with_degrees_of_freedom_by_satterthwaite_they_agree_with_r_too(relief, therapy):
+    rows, cov_short_long = against_r("Satterthwaite", therapy)
+    model, (frame, _) = relief.model, model_frame(pain150())
+    fit = MMRM.from_formula(relief.formula, frame, subject="patient", visit="visit").fit()
+    course = model.rows[model.therapies.index(therapy)] - model.rows[0]
+    short, long = (course[model.visits.index(name)] for name in ("W12", "W52"))
+    table = fit.contrast([short, long, long - short])
+    for what, (_, ours) in zip(rows, table.frame.iterrows(), strict=True):
+        assert_agrees_with_r(ours, rows[what], 1)
+    assert table.cov[0, 1] == pytest.approx(cov_short_long, rel=1e-6)
 
 
 def complete_trial(n=20) -> Trial:

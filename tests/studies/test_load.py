@@ -86,6 +86,10 @@ def test_a_wrong_key_or_value_is_named_with_its_line(refusal, old, new, message)
         ("name: age", "name: import", "is 'import', which is taken"),
         ("unit: years", "range: [90, 18]", "it must rise from low to high"),
         ("layout: long", "layout: long\nfilters: [{column: a, reason: b}]", "exactly one of"),
+        ("patient: id", "patient: id\nmodel: {covariance: [us, cs, us]}", "the structure 'us' 2 times"),
+        ("patient: id", "patient: id\nmodel: {covariance: [us, toephe]}", "did you mean 'toeph'"),
+        ("patient: id", "patient: id\nmodel: {covariance: un@cs}", "'un@cs'; allowed: 'us', 'toeph'"),
+        ("patient: id", "patient: id\nmodel: {covariance: []}", "covariance is .*at least 1"),
         ("patient: id", "patient: id\nevents: {kind: k, kinds: {x: lost}}", "events is missing"),
         ("patient: id", "patient: id\nevents: {kind: k, kinds: {x: gone}}", "allowed: 'stopped_th"),
     ],
@@ -95,6 +99,15 @@ def test_parts_that_do_not_agree_are_named(changed, refusal, old, new, message):
         assert len(read_study(changed((old, new))).horizon("long")) == 2
         return
     assert re.search(message, refusal((old, new)))
+
+
+def test_a_covariance_is_one_name_or_a_list_of_names(changed):
+    default, one, several = (
+        read_study(changed(("patient: id", f"patient: id{model}"))).model.covariance
+        for model in ("", "\nmodel: {covariance: sp_exp}", "\nmodel: {covariance: [csh, cs]}")
+    )
+    assert default == ("us", "toeph", "ar1h", "csh", "cs")
+    assert (one, several) == (("sp_exp",), ("csh", "cs"))
 
 
 def test_short_term_after_long_term_is_refused(refusal):

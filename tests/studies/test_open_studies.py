@@ -10,7 +10,18 @@ import pytest
 from analysis.instruments import INSTRUMENTS, Instrument, find_instrument
 from analysis.studies.load import read_study
 from analysis.studies.records import (
-    Arm, Covariate, Data, Estimand, Events, Filter, Measure, Model, Study, Therapy, Visit, Visits,
+    Arm,
+    Covariate,
+    Data,
+    Estimand,
+    Events,
+    Filter,
+    Measure,
+    Model,
+    Study,
+    Therapy,
+    Visit,
+    Visits,
 )  # fmt: skip
 from analysis.studies.sources import locate
 
