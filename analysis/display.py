@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import styled
 
-# Dots per inch: eight therapies in small panels stay readable, and a stored notebook below 300 kB.
+# Dots per inch: eight therapies in small panels stay readable, and a stored notebook below 400 kB.
 RESOLUTION = 80
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.instruments import Instrument, find_instrument
+from analysis.relief.facts import FitFacts
 from analysis.schema import Horizon
 from analysis.studies.records import Measure, Study, Visit
 
@@ -69,20 +70,26 @@ def headline(frame: pd.DataFrame, study: Study) -> str:
     return f"{text[0].upper()}{text[1:]}{_caution(study)}"
 
 
-def method_sentence(frame: pd.DataFrame, study: Study, formula: str, patients: int) -> str:
-    """What was done, as a methods section would say it."""
-    followed = frame[(frame["quantity"] == "mean") & frame["estimate"].notna()]["visit"].nunique()
+def method_sentence(frame: pd.DataFrame, study: Study, facts: FitFacts) -> str:
+    """What was done, as a methods section would say it, and why not otherwise."""
+    inference = (
+        f"{facts.df} standard errors and degrees of freedom"
+        if facts.errors == facts.df
+        else f"standard errors: {facts.errors}; {facts.df} degrees of freedom"
+    )
     how = (
-        f"at {followed} visits after baseline was analysed with a mixed model for repeated "
-        f"measures ({formula}; unstructured covariance, restricted maximum likelihood, "
-        f"Satterthwaite degrees of freedom; {_level(study)} confidence intervals)"
-        if followed > 1
-        else f"at one visit after baseline was analysed with a linear model ({formula}; "
+        f"at {facts.visits} visits after baseline was analysed with a mixed model for repeated "
+        f"measures ({facts.formula}; {facts.covariance} covariance, restricted maximum likelihood, "
+        f"{inference}; {_level(study)} confidence intervals)"
+        if facts.visits > 1
+        else f"at one visit after baseline was analysed with a linear model ({facts.formula}; "
         f"{_level(study)} confidence intervals)"
     )
+    refused = "; ".join(f"{name} ({why})" for name, why in facts.refused)
+    instead = f" Covariances named before could not be estimated: {refused}." if refused else ""
     return (
-        f"{_measure(frame, study).label} of {patients} patients {how}. Values missing are assumed "
-        "to be missing at random given the model."
+        f"{_measure(frame, study).label} of {facts.patients} patients {how}.{instead} Values missing "
+        "are assumed to be missing at random given the model."
     )
 
 

@@ -14,7 +14,8 @@ from nbval.plugin import IPyNbCell
 
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ROOT.parent / "shared"
-CASE_STUDIES = ROOT / "notebooks" / "case_studies"
+# Notebooks on data that the project may not ship: case studies, and the engine beside SAS's listings.
+ON_REAL_DATA = (ROOT / "notebooks" / "case_studies", ROOT / "notebooks" / "methods")
 # Root mean square over all pixels (0-255) above which two pictures differ: one changed letter of an
 # axis label gives 0.8; the same picture drawn twice gives 0.
 PICTURE_RMS = 0.5
@@ -67,11 +68,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     absent = _real_data() is None and not _promised()
-    reason = "case studies need real data: set PAIN_DATA"
+    reason = "case studies and the comparison with SAS need real data: set PAIN_DATA"
     for item in items:
         if hasattr(item, "output_timeout"):
             item.output_timeout = OUTPUT_SECONDS
-        if absent and CASE_STUDIES in item.path.parents:
+        if absent and not set(ON_REAL_DATA).isdisjoint(item.path.parents):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from analysis.describe import (
-    baseline_table, events_table, flow, missing_patterns, missingness, observed_course,
+    baseline_table,
+    events_table,
+    flow,
+    missing_patterns,
+    missingness,
+    observed_course,
     visits_together,
 )  # fmt: skip
 from analysis.describe.baseline import mask_counts

@@ -10,10 +10,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
-EXPECTED = ("01_the_data", "02_short_and_long_term_relief", "case_studies/vickers2004")
+EXPECTED = (
+    "01_the_data", "02_short_and_long_term_relief", "case_studies/vickers2004",
+    "methods/mmrm_against_r_and_sas",
+)  # fmt: skip
 NOTEBOOKS = sorted(p for p in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.Lambda)
-MOST_CELLS, MOST_LINES, MOST_BYTES = 25, 12, 300_000
+MOST_CELLS, MOST_LINES, MOST_BYTES = 25, 12, 400_000
 
 
 def _cells(path: Path, kind: str = "code") -> list[dict]:

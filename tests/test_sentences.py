@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from analysis.relief.facts import FitFacts
 from analysis.schema import result_frame
 from analysis.sentences import headline, method_sentence, relief_sentences
 from analysis.studies.records import Study
@@ -237,8 +239,26 @@ def test_the_measure_is_the_one_of_the_frame():
 
 def test_the_method_names_the_model_that_was_fitted():
     means = result_frame([row("mean", "", 5, 4, 6, visit=v) for v in ("week 8", "week 26")])
-    text = method_sentence(means, study(), "value ~ therapy * visit", 90)
+    facts = FitFacts(
+        formula="value ~ therapy * visit", visits=2, patients=90, values=170, patterns=3,
+        covariance="unstructured", refused=(), errors="Kenward-Roger", df="Kenward-Roger", steps=4,
+        decrement=1e-12, converged=True,
+    )  # fmt: skip
+    text = method_sentence(means, study(), facts)
     assert "Pain of 90 patients at 2 visits" in text
     assert "value ~ therapy * visit; unstructured covariance" in text
-    single = method_sentence(means.iloc[:1], study(), "value ~ therapy", 90)
+    assert "Kenward-Roger standard errors and degrees of freedom; 95 %" in text
+    assert "could not be estimated" not in text
+    single = method_sentence(means.iloc[:1], study(), replace(facts, visits=1))
     assert "one visit" in single and "unstructured" not in single
+    other = replace(
+        facts, covariance="compound symmetry", errors="sandwich CR2", df="Bell-McCaffrey",
+        refused=(("unstructured", "no patient has both"), ("Toeplitz", "no maximum")),
+    )  # fmt: skip
+    text = method_sentence(means, study(), other)
+    assert "compound symmetry covariance" in text
+    assert "standard errors: sandwich CR2; Bell-McCaffrey degrees of freedom" in text
+    assert (
+        "Covariances named before could not be estimated: unstructured (no patient has both); "
+        "Toeplitz (no maximum)."
+    ) in text

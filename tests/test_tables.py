@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.relief.facts import FitFacts
 from analysis.schema import result_frame
 from analysis.studies.records import Study
 from analysis.tables import (
-    Table, adjusted_table, baseline_as_table, course_table, digits_for, estimand_table,
-    events_as_table, findings_table, flow_table, lsmeans_table, missingness_table, number, p_value,
-    patterns_table, relief_table, together_table, truth_table, with_interval,
+    Table,
+    adjusted_table,
+    baseline_as_table,
+    course_table,
+    covariance_table,
+    digits_for,
+    estimand_table,
+    events_as_table,
+    findings_table,
+    fit_table,
+    flow_table,
+    lsmeans_table,
+    missingness_table,
+    number,
+    p_value,
+    patterns_table,
+    relief_table,
+    residual_table,
+    together_table,
+    truth_table,
+    with_interval,
 )  # fmt: skip
 
 HOSTILE = "<script>alert(1)</script>"
@@ -243,3 +263,54 @@ def test_estimand_has_the_five_attributes() -> None:
     assert rows["Treatments"] == "B, A; each against B"
     assert "rescue medication: hypothetical" in rows["Intercurrent events"]
     assert "long term: no visit" in rows["Variable"]
+
+
+FACTS = FitFacts(
+    formula="value ~ visit", visits=3, patients=1200, values=3400, patterns=5, covariance="unstructured",
+    refused=(), errors="Kenward-Roger", df="Kenward-Roger", steps=1, decrement=2e-14, converged=True,
+)  # fmt: skip
+
+
+def test_the_fit_says_which_covariance_and_methods_were_used() -> None:
+    rows = dict(fit_table(FACTS).rows)
+    assert rows["Covariance between visits"] == "unstructured, the first choice"
+    assert rows["Standard errors"] == rows["Degrees of freedom"] == "Kenward-Roger"
+    assert (rows["Patients"], rows["Values"]) == ("1,200", "3,400 at 3 visits")
+    assert rows["Search for the best fit"] == "converged after 1 step (Newton decrement below 1e-08)"
+    assert dict(fit_table(replace(FACTS, visits=1, covariance="one variance")).rows)[
+        "Covariance between visits"
+    ] == "one variance"
+
+
+def test_the_fit_says_why_the_first_covariance_was_not_used() -> None:
+    other = replace(
+        FACTS, covariance="Toeplitz", refused=(("unstructured", "nobody came twice"),),
+        errors="sandwich CR2", df="Bell-McCaffrey", note="It stands in.", converged=False, steps=100,
+        decrement=0.031,
+    )  # fmt: skip
+    table = fit_table(other)
+    rows = dict(table.rows)
+    assert rows["Covariance between visits"] == "Toeplitz, which stands in for unstructured"
+    assert rows["Not used: unstructured"] == "nobody came twice"
+    assert rows["Search for the best fit"].startswith("stopped after 100 steps before its end")
+    assert table.note == "It stands in."
+
+
+def test_correlations_stand_in_a_triangle() -> None:
+    frame = pd.DataFrame({
+        "visit": ["w4", "w8", "w8"], "other": ["w4", "w4", "w8"], "week": [4.0, 8.5, 8.5],
+        "sd": [1.5, 2.0, 2.0], "correlation": [1.0, 0.625, 1.0],
+    })  # fmt: skip
+    table = covariance_table(frame, "points")
+    assert table.columns == ("visit", "week", "SD (points)", "w4", "w8")
+    assert table.rows == (("w4", "4", "1.50", "1.00", ""), ("w8", "8.5", "2.00", "0.62", "1.00"))
+
+
+def test_residuals_of_too_few_values_are_not_shown() -> None:
+    row = {"visit": "w4", "n": 30, "sd": 1.02, "q05": np.nan, "q10": np.nan, "q25": -0.7, "q50": 0.0,
+           "q75": 0.7, "q90": np.nan, "q95": np.nan, "beyond_2": np.nan, "beyond_3": 0.0}  # fmt: skip
+    table = residual_table(pd.DataFrame([row]), 5)
+    assert table.columns[3:10] == ("5 %", "10 %", "25 %", "50 %", "75 %", "90 %", "95 %")
+    assert table.rows == (
+        ("w4", "30", "1.02", "–", "–", "−0.70", "0.00", "0.70", "–", "–", "<5", "0.0 %"),
+    )  # fmt: skip

@@ -47,7 +47,7 @@ def answer_of(
         simulated=study.simulated,
         headline=headline(frame, study),
         sentences=relief_sentences(frame, study) if study.comparator else (),
-        method=method_sentence(frame, study, relief.model.formula, relief.fit.n_subjects),
+        method=method_sentence(frame, study, relief.model.facts),
         about=about_study(study),
         limits=limits_of(study),
         description=study.description,

@@ -64,6 +64,38 @@ def render_markdown(text: str) -> Markup:
     return Markup(MarkdownWithMath(renderer=renderer)(text))
 
 
+class _DocumentRenderer(_Renderer):
+    """The same, with regions that scroll on a narrow screen for tables and formulas."""
+
+    def __init__(self) -> None:
+        super().__init__(escape=False, allow_harmful_protocols=False, exclude_anchor_links=True)
+        self._count = {"Table": 0, "Equation": 0}
+
+    def table(self, text: str) -> str:
+        return self._region("Table", f"<table>\n{text}</table>")
+
+    def block_math(self, body: str) -> str:
+        return self._region("Equation", super().block_math(body))
+
+    def _region(self, kind: str, html: str) -> str:
+        self._count[kind] += 1
+        label = f"{kind} {self._count[kind]}"
+        return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{html}</div>\n'
+
+
+def document_of(text: str) -> tuple[str, Markup]:
+    """Title and HTML of a document of the project, written in Markdown.
+
+    Parameters
+    ----------
+    text : str
+        Its first line is the title, `# …`.
+    """
+    found = _TITLE.match(text)
+    title = found.group(1).strip() if found else "Document"
+    return title, Markup(MarkdownWithMath(renderer=_DocumentRenderer())(_without_title(text)))
+
+
 def blocks_of(notebook: NotebookNode) -> list[Block]:
     """Pieces of a page, in order, from an executed notebook.
 

@@ -28,6 +28,7 @@ from analysis.trial.records import Trial
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "data" / "simulated" / "study.yml"
 NOTEBOOKS = ("01_the_data", "02_short_and_long_term_relief")
+DOCUMENTS = ("methods",)
 RESULTS_NAME = "results.csv"
 FIGURES_NAME = "figures"
 
@@ -103,7 +104,10 @@ def _write(
     files.append((PROVENANCE_NAME, "what was read and which versions computed it"))
     answer = answer_of(trial, relief, complaints, figures, files)
     pages = list(zip(NOTEBOOKS, executed, strict=True))
-    write_site(folder, answer, pages, list(figures.values()))
+    documents = [
+        (name, (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")) for name in DOCUMENTS
+    ]
+    write_site(folder, answer, pages, list(figures.values()), documents)
     seed = BUNDLED_SEED if study_file == BUNDLED else None
     write_provenance(provenance(trial, study_file, seed), folder / PROVENANCE_NAME)
 

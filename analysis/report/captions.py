@@ -9,6 +9,14 @@ _SHOWN = {
     "missingness": "Share of {outcome} values that are missing, by therapy and visit",
     "observed": "Mean {outcome} as observed, by therapy and week, with {level} intervals",
     "modelled": "Mean {outcome} from the model, by therapy and week, with {level} intervals",
+    "covariance": (
+        "Correlation of {outcome} at two visits of a patient, by the weeks between them (left), "
+        "and standard deviation by week (right), as the model estimates them"
+    ),
+    "residuals": (
+        "Residuals of {outcome} by visit, in standard deviations, beside the quantiles of a normal "
+        "distribution (dotted)"
+    ),
     "forest": "Short-term and long-term relief {against}, with {level} intervals",
     "durability": (
         "Short-term relief (across) and long-term relief (up) {against}, with regions that hold "
@@ -28,6 +36,14 @@ _READ = {
     "durability_alone": (
         "It also holds natural recovery and regression to the mean, so it is no effect of a therapy."
     ),
+    "covariance": (
+        "A patient who is above the mean at one visit tends to be above it at another; the lines show "
+        "how much less so when more weeks lie between."
+    ),
+    "residuals": (
+        "Where the bars end on the dotted lines the model describes the spread of scores well. Means "
+        "of many patients need no more than roughly that."
+    ),
     "observed": "Patients who were lost are missing from the later points.",
     "modelled": "All therapies are shown for the same average patient.",
 }
@@ -38,7 +54,9 @@ def caption(figure: str, study: Study) -> str:
 
     Parameters
     ----------
-    figure : {"flow", "missingness", "observed", "modelled", "forest", "durability", "durability_alone"}
+    figure : str
+        One of "flow", "missingness", "observed", "modelled", "covariance", "residuals", "forest",
+        "durability", "durability_alone".
     study : Study
 
     Returns

@@ -12,13 +12,17 @@ from analysis.display import figure_of
 from analysis.figures import (
     labels_of,
     plot_course,
+    plot_covariance,
     plot_durability,
     plot_flow,
     plot_forest,
     plot_missingness,
+    plot_residuals,
     save,
 )
 from analysis.relief import Relief
+from analysis.relief.covariance import visit_covariance
+from analysis.relief.diagnostics import residual_summary
 from analysis.report.captions import caption
 from analysis.report.site import Figure
 from analysis.trial.records import Trial
@@ -52,6 +56,8 @@ def _pictures(trial: Trial, relief: Relief) -> dict[str, Picture]:
     axes: dict[str, Axes | list[Axes]] = {
         "forest": plot_forest(frame, labels),
         "modelled": plot_course(relief.rows("mean"), labels),
+        "covariance": plot_covariance(visit_covariance(relief.fit, trial.study), labels),
+        "residuals": plot_residuals(residual_summary(relief.fit, trial.study), labels),
         "observed": plot_course(observed_course(trial), labels),
         "missingness": plot_missingness(missingness(trial), labels),
         "flow": plot_flow(flow(trial), labels),

@@ -1,6 +1,6 @@
 """Run the stored notebooks again, in place, and keep their outputs.
 
-`python -m analysis.report.refresh`; case studies only where PAIN_DATA names the real data.
+`python -m analysis.report.refresh`; notebooks on real data only where PAIN_DATA names these.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from analysis.errors import ReliefError
 from analysis.report.execute import Job, Progress, run_notebooks, warnings_in
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-CASE_STUDIES = "case_studies"
+ON_REAL_DATA = ("methods", "case_studies")
 DATA_VARIABLE = "PAIN_DATA"
 
 
-def stored_notebooks(folder: Path, with_cases: bool) -> list[Path]:
-    """Notebooks below a folder in reading order, case studies last and only if asked for."""
-    cases = sorted((folder / CASE_STUDIES).glob("*.ipynb")) if with_cases else []
-    return [*sorted(folder.glob("*.ipynb")), *cases]
+def stored_notebooks(folder: Path, with_real: bool) -> list[Path]:
+    """Notebooks below a folder in reading order, those on real data last and only if asked for."""
+    parts = ON_REAL_DATA if with_real else ()
+    real = [path for part in parts for path in sorted((folder / part).glob("*.ipynb"))]
+    return [*sorted(folder.glob("*.ipynb")), *real]
 
 
 def refresh(paths: Sequence[Path]) -> list[Path]:
@@ -72,13 +73,14 @@ def _say(step: Progress) -> None:
 
 def main() -> int:
     """Refresh all notebooks; the exit code is 0 when all of them ran."""
-    with_cases = bool(os.environ.get(DATA_VARIABLE))
-    if not with_cases:
+    with_real = bool(os.environ.get(DATA_VARIABLE))
+    if not with_real:
         print(
-            f"Case studies stay as they are: they need the folder of real data in {DATA_VARIABLE}."
+            "Case studies and the comparison with R and SAS stay as they are: they need the folder "
+            f"of real data in {DATA_VARIABLE}."
         )
     try:
-        changed = refresh(stored_notebooks(NOTEBOOKS, with_cases))
+        changed = refresh(stored_notebooks(NOTEBOOKS, with_real))
     except ReliefError as error:
         print(error, file=sys.stderr)
         return 1

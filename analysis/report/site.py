@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from nbformat import NotebookNode
 
-from analysis.report.blocks import Block, blocks_of, title_of
+from analysis.report.blocks import Block, blocks_of, document_of, title_of
 
 INDEX_NAME = "index.html"
 INDEX_TITLE = "The answer"
@@ -90,8 +90,9 @@ def write_site(
     answer: Answer,
     notebooks: Sequence[tuple[str, NotebookNode]],
     drawn: Sequence[Figure] = (),
+    documents: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Write the index page and one page a notebook.
+    """Write the index page, one page a notebook and one a document.
 
     Parameters
     ----------
@@ -102,24 +103,33 @@ def write_site(
         Name of the page without its ending, and the executed notebook.
     drawn : sequence of Figure
         Shown in place of the notebooks' pictures of the same caption, which are coarser.
+    documents : sequence of (str, str)
+        Name of the page without its ending, and the document as Markdown.
     """
     pages = _environment()
     links = [Link(INDEX_NAME, INDEX_TITLE, INDEX_TITLE)]
     links += [
         Link(f"{name}.html", _short(name), title_of(notebook)) for name, notebook in notebooks
     ]
+    texts = [(name, *document_of(text)) for name, text in documents]
+    links += [Link(f"{name}.html", _short(name), title) for name, title, _ in texts]
     shared = {"links": links, "study": answer.title, "simulated": answer.simulated}
     text = pages.get_template("index.html.j2").render(
         **shared, here=INDEX_NAME, title=INDEX_TITLE, answer=answer
     )
     _write(folder / INDEX_NAME, text)
     sharp = {figure.caption: figure.address for figure in drawn}
-    for (name, notebook), link in zip(notebooks, links[1:], strict=True):
+    for (name, notebook), link in zip(notebooks, links[1 : 1 + len(notebooks)], strict=True):
         text = pages.get_template("notebook.html.j2").render(
             **shared,
             here=link.address,
             title=link.title,
             blocks=_sharpened(blocks_of(notebook), sharp),
+        )
+        _write(folder / f"{name}.html", text)
+    for name, title, body in texts:
+        text = pages.get_template("document.html.j2").render(
+            **shared, here=f"{name}.html", title=title, body=body
         )
         _write(folder / f"{name}.html", text)
 

@@ -84,6 +84,31 @@ def made_missing(therapies: tuple[str, ...] = EIGHT) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
+def made_covariance(visits: int = 6) -> pd.DataFrame:
+    """Frame of `analysis.relief.visit_covariance`."""
+    late, early = np.tril_indices(visits)
+    weeks = np.array(WEEKS[:visits])
+    apart = weeks[late] - weeks[early]
+    return pd.DataFrame({
+        "visit": [f"week {week:g}" for week in weeks[late]],
+        "other": [f"week {week:g}" for week in weeks[early]],
+        "week": weeks[late], "other_week": weeks[early], "weeks_apart": apart,
+        "sd": 1.8 + 0.1 * late, "correlation": 0.9 ** np.sqrt(apart),
+    })  # fmt: skip
+
+
+def made_residuals() -> pd.DataFrame:
+    """Frame of `analysis.relief.residual_summary`; the last visit has too few values for its tails."""
+    normal = [-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645]
+    rows = [(f"week {week:g}", week, 90, 1.0, *[0.9 * q for q in normal], 5.6, np.nan) for week in WEEKS]
+    rows[-1] = ("week 52", 52.0, 30, 1.0, np.nan, np.nan, *normal[2:5], np.nan, np.nan, np.nan, 0.0)
+    rows.append(("all visits", np.nan, 480, 1.0, *normal, 4.8, 0.4))
+    rows.append(("normal distribution", np.nan, None, 1.0, *normal, 4.6, 0.3))
+    quantiles = ["q05", "q10", "q25", "q50", "q75", "q90", "q95"]
+    names = ["visit", "week", "n", "sd", *quantiles, "beyond_2", "beyond_3"]
+    return pd.DataFrame(rows, columns=names).astype({"n": "Int64"})
+
+
 def made_flow(therapies: tuple[str, ...] = EIGHT) -> pd.DataFrame:
     """Frame of `analysis.describe.flow`."""
     rows: list[tuple[str, str, float, str, int]] = [
@@ -105,5 +130,6 @@ def made() -> dict[str, Callable]:
     """Makers of frames, by name."""
     return {
         "labels": made_labels, "results": made_results, "observed": made_observed,
-        "missing": made_missing, "flow": made_flow,
+        "missing": made_missing, "flow": made_flow, "covariance": made_covariance,
+        "residuals": made_residuals,
     }  # fmt: skip

@@ -9,7 +9,14 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from analysis.figures import (
-    plot_course, plot_durability, plot_flow, plot_forest, plot_missingness, save,
+    plot_course,
+    plot_covariance,
+    plot_durability,
+    plot_flow,
+    plot_forest,
+    plot_missingness,
+    plot_residuals,
+    save,
 )  # fmt: skip
 from analysis.figures.durability import joint_relief
 from analysis.figures.limits import axis_limits
@@ -38,6 +45,8 @@ def drawn(made, name, therapies, comparator):
         )[0],
         "forest": lambda: plot_forest(results, labels)[0],
         "durability": lambda: plot_durability(results, labels),
+        "covariance": lambda: plot_covariance(made["covariance"](), labels)[0],
+        "residuals": lambda: plot_residuals(made["residuals"](), labels),
     }[name]()
 
 
@@ -46,7 +55,7 @@ def texts(ax):
     return [text.get_text() for text in found if text.get_text()]
 
 
-FIGURES = ("flow", "missingness", "observed", "modelled", "forest", "durability")
+FIGURES = ("flow", "missingness", "observed", "modelled", "forest", "durability", "covariance", "residuals")
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -207,3 +216,43 @@ def test_long_names_are_cut_with_a_sign() -> None:
     assert wrapped("a b", 10) == "a b"
     lines = wrapped("word " * 40, 12, lines=2).split("\n")
     assert len(lines) == 2 and lines[1].endswith("…") and max(map(len, lines)) <= 12
+
+
+def test_every_pair_of_visits_is_a_point_at_its_weeks_apart(made) -> None:
+    frame = made["covariance"]()
+    correlations, deviations = plot_covariance(frame, made["labels"]())
+    pairs = frame[frame["weeks_apart"] > 0][["weeks_apart", "correlation"]].to_numpy()
+    points = np.vstack([line.get_xydata() for line in correlations.lines[:5]])
+    np.testing.assert_allclose(points[np.lexsort(points.T)], pairs[np.lexsort(pairs.T)], rtol=EXACT)
+    assert len({(line.get_marker(), str(line.get_linestyle())) for line in correlations.lines[:5]}) == 5
+    spread = frame.drop_duplicates("visit")
+    np.testing.assert_allclose(deviations.lines[0].get_xydata(), spread[["week", "sd"]], rtol=EXACT)
+    assert "points" in deviations.get_ylabel() and deviations.get_ylim()[0] == 0
+
+
+def test_one_visit_has_a_deviation_and_no_correlation(made) -> None:
+    correlations, deviations = plot_covariance(made["covariance"](1), made["labels"]())
+    assert "One visit after baseline: no correlation" in texts(correlations)
+    assert len(deviations.lines[0].get_xdata()) == 1
+
+
+def test_strange_names_of_visits_are_shown_as_they_are(made) -> None:
+    frame = made["covariance"](3)
+    names = dict(zip(frame["visit"].unique(), ("_$a$", "<b>", "$"), strict=True))
+    frame = frame.assign(visit=frame["visit"].map(names), other=frame["other"].map(names))
+    ax = plot_covariance(frame, made["labels"]())[0]
+    ax.figure.draw_without_rendering()
+    shown = [text.get_text() for text in ax.figure.legends[0].get_texts()]
+    assert shown == ["_$a$", "<b>"]
+
+
+def test_residuals_run_between_their_quantiles_on_lines_of_the_normal_ones(made) -> None:
+    frame = made["residuals"]()
+    ax = plot_residuals(frame, made["labels"]())
+    thin = ax.collections[0].get_segments()
+    np.testing.assert_allclose(thin[0][:, 1], frame.loc[0, ["q05", "q95"]].astype(float), rtol=EXACT)
+    lines = [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == ":"]
+    normal = frame.iloc[-1][["q05", "q10", "q25", "q50", "q75", "q90", "q95"]].astype(float)
+    np.testing.assert_allclose(lines, normal, rtol=EXACT)
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(frame["visit"].iloc[:-2])
+    assert "standard deviations" in ax.get_ylabel() and "above the model" in ax.get_ylabel()

@@ -19,7 +19,9 @@ SCRIPT = "<script>alert(1)</script>"
 IMAGE = "<img src=x onerror=alert(2)>"
 ARMS = ("Usual care", SCRIPT, "=cost $x_1$ & more")
 PATIENTS_AN_ARM = 20
-PAGES = ("index.html", "01_the_data.html", "02_short_and_long_term_relief.html")
+PAGES = (
+    "index.html", "01_the_data.html", "02_short_and_long_term_relief.html", "methods.html",
+)  # fmt: skip
 
 
 def outcomes(weeks: tuple[int, ...], arms: tuple[str, ...]) -> pd.DataFrame:

@@ -121,13 +121,15 @@ def test_what_goes_to_the_error_stream_is_never_lost():
     assert warnings_in(notebook) == ["odd line"]
 
 
-def test_case_studies_come_last_and_only_when_asked_for(tmp_path):
+def test_notebooks_on_real_data_come_last_and_only_when_asked_for(tmp_path):
     (tmp_path / "case_studies").mkdir()
-    for name in ("02_b.ipynb", "01_a.ipynb", "case_studies/a.ipynb"):
+    (tmp_path / "methods").mkdir()
+    for name in ("02_b.ipynb", "01_a.ipynb", "case_studies/a.ipynb", "methods/c.ipynb"):
         (tmp_path / name).write_text("")
     assert [p.name for p in stored_notebooks(tmp_path, True)] == [
         "01_a.ipynb",
         "02_b.ipynb",
+        "c.ipynb",
         "a.ipynb",
     ]
     assert [p.name for p in stored_notebooks(tmp_path, False)] == ["01_a.ipynb", "02_b.ipynb"]
