@@ -1,171 +1,158 @@
-"""Time and memory of the repeated-measures engine, statsmodels' MixedLM beside it.
+"""Time and memory of the repeated-measures engine, and of its peers in the same run.
 
     python tests/benchmarks/bench_mmrm.py            everything
-    python tests/benchmarks/bench_mmrm.py --small    without the million patients
+    python tests/benchmarks/bench_mmrm.py --small    without what takes minutes
+    python tests/benchmarks/bench_mmrm.py --write    everything, into README.md
 
-Prints the table of README.md. FEV and BCVA need the folder of real data (PAIN_DATA, or
-../shared/data).
+statsmodels is always a peer; R's mmrm, nlme and lme4 (with emmeans) are where Rscript finds them.
+FEV and BCVA need the folder of real data (PAIN_DATA, or ../shared/data).
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
-import subprocess
-import sys
-import time
-import warnings
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
+from cases import CASES, PEERS, Case, Peer, case_named
+from clock import Measured
+from peers import absent, agreement, installed, measure
+from process import HERE, FailedError, measured
+from trials import write_parquet
 
-PACKAGES = ("numpy", "scipy", "pandas", "formulaic", "statsmodels")
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from analysis.mmrm import MMRM  # noqa: E402
-
-TRIAL = "y ~ base * visit + arm * visit"
-FEV = "FEV1 ~ RACE + SEX + ARMCD * AVISIT"
-BCVA = "BCVA_CHG ~ BCVA_BL + RACE + ARMCD * AVISIT"
-ALONE = "--measure"
-TARGETS = {50_000: "0.4 s", 200_000: "1.5 s", 1_000_000: "6 s, 2 GB"}
+PACKAGES = ("numpy", "scipy", "pandas", "formulaic", "pyarrow")
+MARK = "<!-- measured -->\n"
 
 
-def trial(patients: int, visits: int = 4, seed: int = 20240229) -> pd.DataFrame:
-    """Three arms, a baseline, four visits, 2 to 20 % of values missing at random."""
-    rng = np.random.default_rng(seed)
-    base, arm = rng.normal(6, 1.4, patients), np.arange(patients) % 3
-    root = np.linalg.cholesky(0.5 + 0.5 * np.eye(visits))
-    y = 0.4 * base[:, None] - 0.3 * arm[:, None] + rng.standard_normal((patients, visits)) @ root.T
-    y[rng.random(y.shape) < np.linspace(0.02, 0.2, visits)] = np.nan
-    return pd.DataFrame(
-        {
-            "id": np.repeat(np.arange(patients), visits),
-            "visit": pd.Categorical.from_codes(
-                np.tile(np.arange(visits), patients), ["w04", "w12", "w26", "w52"]
-            ),
-            "arm": pd.Categorical.from_codes(np.repeat(arm, visits), ["usual", "sham", "active"]),
-            "base": np.repeat(base, visits),
-            "y": y.ravel(),
-        }
+def machine() -> str:
+    """Where this was measured, and how busy it was."""
+    information = Path("/proc/cpuinfo")
+    chip = platform.processor() or platform.machine()
+    if information.exists():
+        names = [line.split(":")[1].strip() for line in information.read_text().splitlines()
+                 if line.startswith("model name")]  # fmt: skip
+        chip = names[0] if names else chip
+    load = f"; load at the start {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return (
+        f"{os.cpu_count()} cores ({chip}), {platform.system()}, "
+        f"{platform.python_implementation()} {platform.python_version()}{load}"
     )
 
 
-def ours(
-    data: pd.DataFrame, formula: str, subject: str, visit: str, arm: str, **inference: str
-) -> Callable[[], object]:
-    """Data frame to LS means with contrasts, every coefficient with its degrees of freedom."""
-
-    def run() -> object:
-        fit = MMRM.from_formula(formula, data, subject=subject, visit=visit).fit(**inference)
-        return fit.df, fit.lsmeans(arm, by=visit).contrast()
-
-    return run
+def duration(seconds: float) -> str:
+    """Seconds with two digits or three."""
+    if seconds < 1:
+        return f"{1000 * seconds:.1f} ms" if seconds < 0.1 else f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-def left_out(data: pd.DataFrame, formula: str, subject: str, visit: str) -> Callable[[], object]:
-    """A refit without each patient, from the statistics of all."""
-    return lambda: list(
-        MMRM.from_formula(formula, data, subject=subject, visit=visit).leave_one_out()
+def gigabytes(amount: float | None) -> str:
+    """Memory with one digit."""
+    return "" if amount is None else f"{amount:.1f} GB"
+
+
+def missed(case: Case, found: Measured) -> bool:
+    """Whether a row is over its target."""
+    over = case.seconds is not None and found.wall > case.seconds
+    return over or (
+        case.gigabytes is not None and found.memory is not None and found.memory > case.gigabytes
     )
 
 
-def peer(data: pd.DataFrame, formula: str, subject: str) -> Callable[[], object]:
-    """MixedLM with a random intercept: a simpler covariance, normal intervals, no LS means."""
-    import statsmodels.formula.api as smf
-
-    complete = data.dropna()
-
-    def run() -> object:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return smf.mixedlm(formula, complete, groups=complete[subject]).fit(reml=True)
-
-    return run
-
-
-def best(run: Callable[[], object], times: int) -> tuple[float, float]:
-    """Shortest wall-clock and processor time of several runs, in seconds; a run before does not
-    count.
-
-    The processor time is the one to compare where other jobs share the machine.
-    """
-    if times > 1:
-        run()
-    taken = []
-    for _ in range(times):
-        start = time.perf_counter(), time.process_time()
-        run()
-        taken.append((time.perf_counter() - start[0], time.process_time() - start[1]))
-    return min(wall for wall, _ in taken), min(cpu for _, cpu in taken)
+def own(case: Case, folder: Path) -> Measured:
+    """One of our rows."""
+    if case.kind == "parquet":
+        path = folder / "trial.parquet"
+        write_parquet(path, case.trial.patients)
+        return measured("chains.py", case.name, path)
+    if case.kind == "first":
+        every = [measured("chains.py", case.name) for _ in range(case.runs)]
+        cpu = min(one.cpu for one in every)
+        return replace(min(every, key=lambda one: one.wall), cpu=cpu)
+    return measured("chains.py", case.name)
 
 
-def peak_gigabytes() -> float | None:
-    """Largest resident memory of this process so far; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    unit = 1e9 if sys.platform == "darwin" else 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+def own_row(case: Case, found: Measured) -> str:
+    """A line of the first table."""
+    limits = [duration(case.seconds)] if case.seconds is not None else []
+    if case.gigabytes is not None:
+        limits.append(gigabytes(case.gigabytes))
+    verdict = "" if not limits else "MISSED" if missed(case, found) else "met"
+    cells = (case.label, duration(found.wall), duration(found.cpu), gigabytes(found.memory),
+             ", ".join(limits), verdict)  # fmt: skip
+    return f"| {' | '.join(cells)} |"
 
 
-def real(name: str) -> pd.DataFrame | None:
-    """A reference data set, or None where the folder of real data is absent."""
-    folder = Path(os.environ.get("PAIN_DATA", ROOT.parent / "shared" / "data")) / "reference"
-    return pd.read_csv(folder / name) if (folder / name).exists() else None
+def peer_row(peer: Peer, ours: Measured, theirs: Measured) -> str:
+    """A line of the second table."""
+    cells = (case_named(peer.against).label, f"{peer.program}: {peer.label}",
+             duration(theirs.wall), gigabytes(theirs.memory), duration(ours.wall),
+             f"{theirs.wall / ours.wall:,.0f}", agreement(ours, theirs))  # fmt: skip
+    return f"| {' | '.join(cells)} |"
 
 
-def line(
-    what: str, taken: tuple[float, float], target: str = "", memory: float | None = None
-) -> None:
-    """One row of the table."""
-    wall, cpu = (f"{1000 * s:.1f} ms" if s < 1 else f"{s:.1f} s" for s in taken)
-    shown = "" if memory is None else f"{memory:.1f} GB"
-    print(f"| {what} | {wall} | {cpu} | {shown} | {target} |", flush=True)
+def lines(small: bool, folder: Path) -> Iterator[str]:
+    """The measured part of README.md, line by line as it is measured."""
+    here = installed(folder)
+    versions = {name: version(name) for name in PACKAGES} | here
+    told = ", ".join(f"{name} {number}" for name, number in versions.items())
+    yield from (f"{machine()}.", f"{told}.", "")
+    yield "| what | wall clock | processor | peak memory | target | |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    found: dict[str, Measured] = {}
+    for case in CASES:
+        if case.trial.there and not (small and case.large):
+            found[case.name] = own(case, folder)
+            yield own_row(case, found[case.name])
+    yield from ("", "| what | peer | peer's time | its memory | ours | ratio | agreement |")
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    yield from peer_lines(here, found, small, folder)
+    lacking = sorted({case.trial.name for case in CASES if not case.trial.there})
+    if lacking:
+        yield f"\nSkipped, not in the folder of real data: {', '.join(lacking)}."
+    missing = absent(PEERS, here)
+    if missing:
+        yield f"\nSkipped, not installed: {', '.join(missing)}."
 
 
-def measure_trial(patients: int) -> None:
-    """One size of trial, in a process of its own so that its memory is its own."""
-    data = trial(patients)
-    taken = best(ours(data, TRIAL, "id", "visit", "arm"), 3 if patients <= 50_000 else 1)
-    target = TARGETS.get(patients, "")
-    line(f"{patients:,} patients, to LS means", taken, target, peak_gigabytes())
+def peer_lines(
+    here: Mapping[str, str], found: Mapping[str, Measured], small: bool, folder: Path
+) -> Iterator[str]:
+    """The second table, of the peers that are here and the rows of ours that were measured."""
+    for peer in PEERS:
+        if peer.program not in here or peer.against not in found or (small and peer.large):
+            continue
+        ours = found[peer.against]
+        try:
+            yield peer_row(peer, ours, measure(peer, folder))
+        except FailedError as error:
+            what = f"{case_named(peer.against).label} | {peer.program}: {peer.label}"
+            yield f"| {what} | | | {duration(ours.wall)} | | {error} |"
 
 
-def main(small: bool) -> None:
-    """Measure and print."""
-    versions = [f"{name} {version(name)}" for name in PACKAGES]
-    print(f"{platform.system()}, {platform.python_implementation()} {platform.python_version()}, "
-          f"{os.cpu_count()} cores; {', '.join(versions)}\n")  # fmt: skip
-    print("| what | wall clock | processor | peak memory | target |")
-    print("| --- | --- | --- | --- | --- |")
-    if (fev := real("fev_data.csv")) is not None:
-        asked = (fev, FEV, "USUBJID", "AVISIT", "ARMCD")
-        line("FEV, Satterthwaite", best(ours(*asked), 20), "10 ms")
-        line("FEV, Kenward-Roger", best(ours(*asked, df="kenward-roger"), 20), "12 ms")
-        all_of_them = best(left_out(*asked[:4]), 2)
-        patients = fev.dropna(subset=["FEV1"])["USUBJID"].nunique()
-        each = all_of_them[0] / patients, all_of_them[1] / patients
-        line("FEV, a refit without one patient", each, "2 ms")
-        line("FEV, statsmodels MixedLM", best(peer(fev, FEV, "USUBJID"), 3))
-    if (bcva := real("bcva_data.csv")) is not None:
-        asked = (bcva, BCVA, "USUBJID", "AVISIT", "ARMCD")
-        line("BCVA, Satterthwaite", best(ours(*asked), 3), "0.1 s")
-        line("BCVA, Kenward-Roger", best(ours(*asked, df="kenward-roger"), 3), "0.2 s")
-        line("BCVA, CR2 with Bell-McCaffrey", best(ours(*asked, vcov="CR2"), 3), "0.5 s")
-        line("BCVA, statsmodels MixedLM", best(peer(bcva, BCVA, "USUBJID"), 1))
-    line("5,000 patients, statsmodels MixedLM", best(peer(trial(5_000), TRIAL, "id"), 1))
-    for patients in (5_000, 50_000) if small else (5_000, 50_000, 200_000, 1_000_000):
-        subprocess.run([sys.executable, __file__, ALONE, str(patients)], check=True)
+def main() -> None:
+    """Measure, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="leave out what takes minutes")
+    parser.add_argument("--write", action="store_true", help="put the tables into README.md")
+    asked = parser.parse_args()
+    if asked.small and asked.write:
+        parser.error("--write keeps every row of README.md; run it without --small.")
+    told = []
+    with tempfile.TemporaryDirectory() as folder:
+        for line in lines(asked.small, Path(folder)):
+            print(line, flush=True)
+            told.append(line)
+    if asked.write:
+        readme = HERE / "README.md"
+        prose = readme.read_text(encoding="utf-8").partition(MARK)[0]
+        readme.write_text(f"{prose}{MARK}\n" + "\n".join(told) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    if ALONE in sys.argv:
-        measure_trial(int(sys.argv[-1]))
-    else:
-        main("--small" in sys.argv)
+    main()
