@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     "errors", "schema", "instruments", "studies", "readers", "trial", "simulate", "validate", "intake",
-    "describe", "mmrm", "relief", "imputation", "parity", "tables", "figures", "sentences",
+    "describe", "mmrm", "relief", "harms", "imputation", "parity", "tables", "figures", "sentences",
     "display", "report",
 )  # fmt: skip
 LONGEST = 400

@@ -3,6 +3,7 @@
 from analysis.tables.estimand import estimand_table
 from analysis.tables.fit import covariance_table, fit_table, left_out_table, residual_table
 from analysis.tables.followup import course_table, missingness_table, patterns_table, together_table
+from analysis.tables.harms import harm_differences_table, harm_rates_table, harms_table, withdrawals_table
 from analysis.tables.intake import account_table, findings_table
 from analysis.tables.numerals import digits_for, number, p_value, with_interval
 from analysis.tables.patients import baseline_as_table, events_as_table, flow_table
@@ -13,6 +14,7 @@ from analysis.tables.truth import truth_table
 __all__ = [
     "Table", "account_table", "adjusted_table", "baseline_as_table", "course_table", "covariance_table",
     "digits_for", "estimand_table", "events_as_table", "findings_table", "fit_table", "flow_table",
-    "left_out_table", "lsmeans_table", "missingness_table", "number", "p_value", "patterns_table",
-    "relief_table", "residual_table", "together_table", "truth_table", "with_interval",
+    "harm_differences_table", "harm_rates_table", "harms_table", "left_out_table", "lsmeans_table",
+    "missingness_table", "number", "p_value", "patterns_table", "relief_table", "residual_table",
+    "together_table", "truth_table", "with_interval", "withdrawals_table",
 ]  # fmt: skip
