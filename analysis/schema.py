@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 Severity = Literal["error", "warning", "note"]
 Horizon = Literal["short", "long", ""]
-Quantity = Literal["mean", "relief", "loss", "retention", "area", "responders", "harm"]
+# What a row of results can be about: a study file cannot declare a visit "sustained".
+ResultHorizon = Literal["short", "long", "sustained", ""]
+Quantity = Literal[
+    "mean", "relief", "loss", "retention", "area", "responders", "risk_difference", "risk_ratio",
+    "odds_ratio", "number_needed", "harm",
+]  # fmt: skip
 Direction = Literal["lower_is_better", "higher_is_better"]
 EventKind = Literal["stopped_therapy", "rescue_medication", "other_therapy", "lost", "adverse_event"]
 CovarianceName = Literal[
@@ -23,7 +28,7 @@ CovarianceName = Literal[
 
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 QUANTITIES: tuple[str, ...] = get_args(Quantity)
-HORIZONS: tuple[str, ...] = get_args(Horizon)
+HORIZONS: tuple[str, ...] = get_args(ResultHorizon)
 EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
 
 PATIENT_COLUMNS = ("patient", "therapy")

@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     "errors", "schema", "instruments", "studies", "readers", "trial", "simulate", "validate", "intake",
-    "describe", "mmrm", "relief", "harms", "imputation", "parity", "tables", "figures", "sentences",
-    "display", "report",
+    "describe", "proportions", "mmrm", "relief", "imputation", "responders", "harms", "parity",
+    "tables", "figures", "sentences", "display", "report",
 )  # fmt: skip
 LONGEST = 400
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}

@@ -7,12 +7,16 @@ from analysis.figures.durability import plot_durability
 from analysis.figures.flow import plot_flow
 from analysis.figures.forest import plot_forest
 from analysis.figures.harms import plot_harm_kinds, plot_relief_harm
+from analysis.figures.kept_response import plot_kept_response
 from analysis.figures.missingness import plot_missingness
 from analysis.figures.residuals import plot_residuals
+from analysis.figures.responder_curves import plot_responder_curve
+from analysis.figures.responders import plot_responders
 from analysis.figures.style import Labels, labels_of, new_figure, save
 
 __all__ = [
     "Labels", "labels_of", "new_figure", "plot_agreement", "plot_course", "plot_covariance",
-    "plot_durability", "plot_flow", "plot_forest", "plot_harm_kinds", "plot_missingness",
-    "plot_relief_harm", "plot_residuals", "save",
+    "plot_durability", "plot_flow", "plot_forest", "plot_harm_kinds", "plot_kept_response",
+    "plot_missingness", "plot_relief_harm", "plot_residuals", "plot_responder_curve",
+    "plot_responders", "save",
 ]  # fmt: skip

@@ -9,9 +9,10 @@ import pandas as pd
 
 from analysis.harms.cells import HARM
 from analysis.harms.incidence import NOBODY, name_of
-from analysis.harms.intervals import difference_interval, ratio_interval
+from analysis.proportions import METHOD_WORDS, DifferenceMethod, difference_interval, ratio_interval
 
-METHOD = "score (Miettinen-Nurminen)"
+SCORE: DifferenceMethod = "miettinen_nurminen"
+METHOD = f"score ({METHOD_WORDS[SCORE]})"
 
 
 def difference_rows(cells: pd.DataFrame, comparator: str, level: float) -> Iterator[dict[str, Any]]:
@@ -51,20 +52,21 @@ def _pair(cell: Any, other: Any, level: float) -> Iterator[dict[str, Any]]:
     if missing:
         yield from (row | kind for kind in both)
         return
-    fewest = (int(cell.at_least), cell.of, int(other.at_most), other.of, level)
-    most = (int(cell.at_most), cell.of, int(other.at_least), other.of, level)
+    fewest = (int(cell.at_least), cell.of, int(other.at_most), other.of)
+    most = (int(cell.at_most), cell.of, int(other.at_least), other.of)
     known = pd.notna(cell.patients) and pd.notna(other.patients)
     risks = (cell.patients / cell.of, other.patients / other.of) if known else ()
     yield row | both[0] | {
         "estimate": risks[0] - risks[1] if known else None,
-        "conf_low": difference_interval(*fewest)[0], "conf_high": difference_interval(*most)[1],
+        "conf_low": difference_interval(*fewest, SCORE, level)[0],
+        "conf_high": difference_interval(*most, SCORE, level)[1],
     }  # fmt: skip
     if other.at_most == 0 or (known and risks[1] == 0):
         yield row | both[1] | {"note": f"not estimable: nobody with {other.therapy} had one"}
         return
     yield row | both[1] | {
         "estimate": risks[0] / risks[1] if known else None,
-        "conf_low": ratio_interval(*fewest)[0], "conf_high": ratio_interval(*most)[1],
+        "conf_low": ratio_interval(*fewest, level)[0], "conf_high": ratio_interval(*most, level)[1],
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis.harms.cells import ANY, HARM, HIDDEN, NAMED
-from analysis.harms.intervals import rate_interval, risk_interval
+from analysis.proportions import rate_interval, risk_interval
 
 Per = Literal["100 patient-weeks", "100 patient-years"]
 WEEKS: dict[Per, float] = {"100 patient-weeks": 100.0, "100 patient-years": 36525 / 7}

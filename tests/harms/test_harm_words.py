@@ -9,7 +9,7 @@ from events_trial import CARE, CUPPING, event, study, trial
 
 from analysis.figures import labels_of, plot_harm_kinds, plot_relief_harm, save
 from analysis.harms import estimate_harms, harm_sentences, relief_and_harm
-from analysis.harms.intervals import difference_interval
+from analysis.proportions import difference_interval
 from analysis.schema import result_frame
 from analysis.tables import harm_differences_table, harm_rates_table, harms_table, number, withdrawals_table
 from analysis.trial.records import Trial
@@ -146,6 +146,6 @@ def test_tables_say_what_they_hold() -> None:
         "any", "0 of 40 (0.0 %; 0.0 to 8.8 %)", "1 of 40 (2.5 %; 0.1 to 13.2 %)",
     )  # fmt: skip
     assert withdrawals_table(harms).rows[-1] == ("lost: moved", "0", "1 (2.5 %)")
-    low, high = (number(100 * end) for end in difference_interval(1, 40, 0, 40))
+    low, high = (number(100 * end) for end in difference_interval(1, 40, 0, 40, "miettinen_nurminen"))
     shown = harm_differences_table(harms, CARE).rows[0]
     assert shown == ("any", CUPPING, f"2.5 ({low} to {high})", "not estimable")

@@ -9,7 +9,7 @@ from events_trial import CARE, CUPPING, event, study, trial
 
 from analysis.errors import ModelError
 from analysis.harms import estimate_harms, withdrawals_beside_harms
-from analysis.harms.intervals import difference_interval, risk_interval
+from analysis.proportions import difference_interval, risk_interval
 from analysis.trial.records import Trial, empty_events
 
 # Arithmetic on a few doubles.
@@ -96,7 +96,7 @@ def test_a_small_count_becomes_a_range_that_holds_every_interval_in_it() -> None
     assert np.isnan(one(harms.rows("rate", therapy=CUPPING))["estimate"])
     difference = one(harms.rows("risk difference"))
     for n in range(1, 5):
-        low, high = difference_interval(n, 40, 0, 40)
+        low, high = difference_interval(n, 40, 0, 40, "miettinen_nurminen")
         assert difference["conf_low"] <= low and high <= difference["conf_high"]
 
 

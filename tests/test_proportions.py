@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -9,12 +10,12 @@ import pytest
 from scipy import stats
 
 from analysis.errors import ModelError
-from analysis.harms.intervals import difference_interval, rate_interval, ratio_interval, risk_interval
+from analysis.proportions import difference_interval, rate_interval, ratio_interval, risk_interval
 
 # Arithmetic on a few doubles.
 EXACT = 1e-12
 # Values printed to four decimals.
-PRINTED = 5.1e-5
+PRINTED = 6e-5
 # A grid of 200,001 likelihoods puts the restricted estimate within 5e-6, the statistic within this.
 GRID = 1e-3
 
@@ -55,15 +56,33 @@ def test_a_rate_of_none_has_the_limit_of_the_exponential() -> None:
     assert rate_interval(0, 4.0) == pytest.approx([0.0, -math.log(0.025) / 4], abs=EXACT)
 
 
-# Newcombe 1998, Stat Med 17:873, table II, method 6; Fagerland, Lydersen, Laake, Statistical
-# Analysis of Contingency Tables (2017), tables of chapter 4 (last two).
-@pytest.mark.parametrize(
-    ("counts", "limits"),
-    [((56, 70, 48, 80), (0.0528, 0.3382)), ((5, 56, 0, 29), (-0.0326, 0.1933)),
-     ((0, 16, 15, 72), (-0.3164, -0.0056))],
-)  # fmt: skip
-def test_differences_agree_with_published_limits(counts, limits) -> None:
-    assert difference_interval(*counts) == pytest.approx(limits, abs=PRINTED)
+# Newcombe 1998, Stat Med 17:873, table II, his method 10, to four decimals as printed.
+NEWCOMBE = {
+    (56, 70, 48, 80): (0.0524, 0.3339), (9, 10, 3, 10): (0.1705, 0.8090),
+    (6, 7, 2, 7): (0.0582, 0.8062), (5, 56, 0, 29): (-0.0381, 0.1926),
+    (0, 10, 0, 20): (-0.1611, 0.2775), (0, 10, 0, 10): (-0.2775, 0.2775),
+    (10, 10, 0, 20): (0.6791, 1.0), (10, 10, 0, 10): (0.6075, 1.0),
+}  # fmt: skip
+# The same table, method 6 (Miettinen and Nurminen).
+SCORE = {
+    (56, 70, 48, 80): (0.0528, 0.3382), (9, 10, 3, 10): (0.1700, 0.8406),
+    (6, 7, 2, 7): (0.0342, 0.8534), (5, 56, 0, 29): (-0.0326, 0.1933),
+    (0, 10, 0, 20): (-0.1658, 0.2844), (0, 10, 0, 10): (-0.2879, 0.2879),
+    (10, 10, 0, 20): (0.7156, 1.0), (10, 10, 0, 10): (0.6636, 1.0),
+    # Fagerland, Lydersen, Laake, Statistical Analysis of Contingency Tables (2017), chapter 4.
+    (0, 16, 15, 72): (-0.3164, -0.0056),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cells", NEWCOMBE)
+def test_newcombe_intervals_are_those_of_his_table(cells):
+    assert difference_interval(*cells) == pytest.approx(NEWCOMBE[cells], abs=PRINTED)
+
+
+@pytest.mark.parametrize("cells", SCORE)
+def test_score_intervals_are_those_of_newcombes_table(cells):
+    found = difference_interval(*cells, "miettinen_nurminen")
+    assert found == pytest.approx(SCORE[cells], abs=PRINTED)
 
 
 def test_a_ratio_agrees_with_published_limits() -> None:
@@ -87,20 +106,18 @@ def _statistic(x: int, n: int, y: int, m: int, difference: float) -> float:
 
 @pytest.mark.parametrize("counts", [(1, 10, 1, 12), (0, 40, 3, 40), (9, 10, 1, 12), (5, 33, 11, 50)])
 def test_the_score_statistic_at_both_limits_is_the_normal_quantile(counts) -> None:
-    low, high = difference_interval(*counts)
+    low, high = difference_interval(*counts, "miettinen_nurminen")
     assert _statistic(*counts, low) == pytest.approx(stats.norm.ppf(0.975), abs=GRID)
     assert _statistic(*counts, high) == pytest.approx(stats.norm.ppf(0.025), abs=GRID)
 
 
 def test_swapping_the_groups_turns_the_interval_round() -> None:
-    one, other = difference_interval(3, 40, 9, 35), difference_interval(9, 35, 3, 40)
-    assert one == pytest.approx([-other[1], -other[0]], abs=1e-9)
     one, other = ratio_interval(3, 40, 9, 35), ratio_interval(9, 35, 3, 40)
     assert one == pytest.approx([1 / other[1], 1 / other[0]], rel=1e-9)
 
 
 def test_no_event_in_either_group_still_has_a_width() -> None:
-    low, high = difference_interval(0, 40, 0, 40)
+    low, high = difference_interval(0, 40, 0, 40, "miettinen_nurminen")
     # The restricted risks are δ and 0: δ² = z² δ (1 − δ) / 40 · 80 / 79.
     z = stats.norm.ppf(0.975) ** 2 / 40 * 80 / 79
     assert (low, high) == pytest.approx([-z / (1 + z), z / (1 + z)], abs=1e-9)
@@ -111,12 +128,25 @@ def test_every_small_table_has_an_interval_that_holds_its_estimate() -> None:
     for n, m in ((1, 1), (1, 5), (3, 4)):
         for x in range(n + 1):
             for y in range(m + 1):
-                low, high = difference_interval(x, n, y, m)
-                assert -1 <= low <= x / n - y / m <= high <= 1
                 low, high = ratio_interval(x, n, y, m)
                 assert 0 <= low <= high
                 if y:
                     assert low <= x / n / (y / m) * (1 + EXACT) and x / n / (y / m) <= high * (1 + EXACT)
+
+
+@pytest.mark.parametrize("method", ["newcombe", "miettinen_nurminen"])
+def test_every_table_of_small_groups_has_an_interval_that_holds_the_difference_and_turns_with_it(method):
+    for n1, n0 in itertools.product((1, 2, 5), (1, 3)):
+        for x1, x0 in itertools.product(range(n1 + 1), range(n0 + 1)):
+            low, high = difference_interval(x1, n1, x0, n0, method)
+            assert -1 <= low <= x1 / n1 - x0 / n0 <= high <= 1
+            other = difference_interval(x0, n0, x1, n1, method)
+            assert other == pytest.approx((-high, -low), abs=1e-9)
+
+
+def test_methods_that_are_not_known_are_refused() -> None:
+    with pytest.raises(ModelError, match="allowed: newcombe"):
+        difference_interval(1, 4, 0, 3, "wald")
 
 
 def test_groups_without_patients_or_time_are_refused() -> None:

@@ -1,0 +1,11 @@
+"""Responders: who got better by how much, for how long, and against whom."""
+
+from analysis.responders.curve import area_between, responder_curve
+from analysis.responders.definition import Threshold
+from analysis.responders.estimate import Responders, estimate_responders
+from analysis.responders.loss import LOSS_RULE, loss_of_response
+
+__all__ = [
+    "LOSS_RULE", "Responders", "Threshold", "area_between", "estimate_responders",
+    "loss_of_response", "responder_curve",
+]  # fmt: skip
