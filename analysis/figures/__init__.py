@@ -12,11 +12,13 @@ from analysis.figures.missingness import plot_missingness
 from analysis.figures.residuals import plot_residuals
 from analysis.figures.responder_curves import plot_responder_curve
 from analysis.figures.responders import plot_responders
+from analysis.figures.strategies import plot_strategies
 from analysis.figures.style import Labels, labels_of, new_figure, save
+from analysis.figures.tipping import plot_tipping, plot_tipping_surface
 
 __all__ = [
     "Labels", "labels_of", "new_figure", "plot_agreement", "plot_course", "plot_covariance",
     "plot_durability", "plot_flow", "plot_forest", "plot_harm_kinds", "plot_kept_response",
     "plot_missingness", "plot_relief_harm", "plot_residuals", "plot_responder_curve",
-    "plot_responders", "save",
+    "plot_responders", "plot_strategies", "plot_tipping", "plot_tipping_surface", "save",
 ]  # fmt: skip

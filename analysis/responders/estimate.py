@@ -30,7 +30,9 @@ from analysis.responders.definition import (
 from analysis.responders.handling import HANDLINGS, Job, counted, imputed, modelled, response_of
 from analysis.responders.risks import Pooling, rubin
 from analysis.responders.standardise import CovType
+from analysis.responders.under import under_strategies
 from analysis.schema import result_frame
+from analysis.sensitivity import Setting
 from analysis.trial.records import Trial
 
 Array = NDArray[np.float64]
@@ -73,6 +75,7 @@ def estimate_responders(
     cov_type: CovType = "HC3",
     completed: Iterable[Array] | None = None,
     completed_by: str = "completed data sets",
+    setting: Setting | None = None,
     pool: Pooling = rubin,
     n_draws: int = DRAWS,
     seed: int = 0,
@@ -100,6 +103,9 @@ def estimate_responders(
         random from the model when left out.
     completed_by : str
         How, in words, for the column `method`.
+    setting : Setting, optional
+        The trial laid out for sensitivity analysis (`analysis.sensitivity.set_up`): multiple
+        imputation then comes under every strategy too, as "multiple imputation, " and its name.
     pool : callable
         Joins the analyses of completed data sets; see `analysis.responders.risks.rubin`.
     n_draws, seed : int
@@ -126,6 +132,7 @@ def estimate_responders(
     parts = (
         counted(job, False), counted(job, True),
         imputed(job, completed, n_draws, seed, completed_by), modelled(job),
+        *([] if setting is None else under_strategies(job, setting, n_draws, seed)),
     )  # fmt: skip
     found = [(*pair, handling, row) for part in parts for pair, handling, row in part]
     found += [

@@ -143,8 +143,9 @@ def _spread(risks: Risks, places: list[int], n: NDArray[np.int64]) -> Risks:
 
 
 def imputed(
-    job: Job, completed: Iterable[Array] | None, n_draws: int, seed: int, method: str
-) -> Iterator[tuple[Asked, str, Row]]:
+    job: Job, completed: Iterable[Array] | None, n_draws: int, seed: int, method: str,
+    handling: str = MULTIPLE,
+) -> Iterator[tuple[Asked, str, Row]]:  # fmt: skip
     """Responders in every completed data set, pooled.
 
     Parameters
@@ -155,6 +156,8 @@ def imputed(
         For that.
     method : str
         How they were completed, in words.
+    handling : str
+        What the rows are called.
     """
     study, note = job.trial.study, f"not estimable: {job.refused}"
     found: list[Risks] | None = None
@@ -177,7 +180,7 @@ def imputed(
             replace(risks, method=f"{method}; pooled"), job.therapies, study.comparator,
             study.minimum_count, job.pool, job.alpha, hidden,
         ):  # fmt: skip
-            yield (threshold, window), MULTIPLE, row
+            yield (threshold, window), handling, row
 
 
 def modelled(job: Job) -> Iterator[tuple[Asked, str, Row]]:
