@@ -13,7 +13,7 @@ from analysis.figures.style import Labels, look_of, new_figure, say_simulated, s
 SOFT = "#555555"
 WIDTH_MM, HEIGHT_MM = 145.0, 120.0
 # Kinds that a dot plot shows; the table has all of them.
-KINDS = 8
+KINDS = 5
 # More therapies than these have smaller names.
 FEW = 10
 TOTALS = {

@@ -1,7 +1,7 @@
 """Refits with one patient left out, from the statistics of all.
 
 The patient's rows are taken away from the patient's pattern with a negative sign and the search goes
-on from the fit of all: two or three Newton steps whose cost follows patterns, not patients.
+on from the fit of all, along its second derivatives; the cost follows patterns, not patients.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from analysis.errors import ModelError
 from analysis.mmrm.design import Design
 from analysis.mmrm.estimates import Estimates
-from analysis.mmrm.optimise import Optimum, maximise
+from analysis.mmrm.neighbour import Neighbour
+from analysis.mmrm.optimise import Optimum
 from analysis.mmrm.patterns import Block
 from analysis.mmrm.stack import Stack
 from analysis.mmrm.workspace import Workspace
@@ -61,6 +62,7 @@ def leave_one_out(design: Design, workspace: Workspace, optimum: Optimum) -> Ite
         No patients' rows, or a patient without whom a coefficient cannot be estimated.
     """
     names = None
+    nearby = Neighbour.of(workspace.model, optimum)
     for block in design.blocks():
         if names is None:
             names = design.frame[design.roles.subject].to_numpy()
@@ -68,7 +70,7 @@ def leave_one_out(design: Design, workspace: Workspace, optimum: Optimum) -> Ite
         starts = np.flatnonzero(np.concatenate([[True], block.subject[1:] != block.subject[:-1]]))
         for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
             patient = names[block.index[start]]
-            yield _without(workspace, optimum, block, rows, slice(start, stop), patient)
+            yield _without(workspace, nearby, block, rows, slice(start, stop), patient)
 
 
 def _working_rows(block: Block, workspace: Workspace) -> Array:
@@ -80,7 +82,7 @@ def _working_rows(block: Block, workspace: Workspace) -> Array:
 
 
 def _without(
-    workspace: Workspace, optimum: Optimum, block: Block, rows: Array, own: slice, patient: object
+    workspace: Workspace, nearby: Neighbour, block: Block, rows: Array, own: slice, patient: object
 ) -> LeftOut:
     stack = workspace.stack
     visits = block.visit[own]
@@ -99,8 +101,8 @@ def _without(
             "the formula, or merge levels."
         )
     rest = _taken_away(stack, group, visits, wide, weight, logs)
-    found = maximise(rest, workspace.model, optimum.theta, workspace.reml)
-    return LeftOut(patient, workspace.basis.estimates(found.point), found.converged)
+    point, converged = nearby.maximise(rest)
+    return LeftOut(patient, workspace.basis.estimates(point), converged)
 
 
 def _taken_away(

@@ -107,11 +107,16 @@ def score(stack: Stack, point: Point) -> Array:
     return _score(stack, point, _spread(stack, point, _errors(point)))
 
 
+def gradient(stack: Stack, point: Point) -> Array:
+    """Gradient of −2 log-likelihood in the elements of the covariance; shape (groups k,)."""
+    return _by_parameter(2 * score(stack, point))
+
+
 def em_step(stack: Stack, point: Point) -> Array:
     """One EM step: positive definite matrices with a likelihood at least as high."""
-    gradient = score(stack, point)
+    slope = score(stack, point)
     weights = stack.group_weights()[:, None, None]
-    sigma = point.sigma - point.sigma @ gradient @ point.sigma / weights
+    sigma = point.sigma - point.sigma @ slope @ point.sigma / weights
     return (sigma + sigma.transpose(0, 2, 1)) / 2
 
 
@@ -128,7 +133,7 @@ def curvature(stack: Stack, point: Point, coupling: Array | None = None) -> Curv
     """
     errors = _errors(point)
     spread = _spread(stack, point, errors)
-    gradient = _score(stack, point, spread)
+    first = _score(stack, point, spread)
     observed = 2 * spread - stack.weight[:, None, None] * point.inverses
     shifts = _by_parameter(_tilt(stack, point, errors))
     bent = shifts @ point.root
@@ -140,7 +145,7 @@ def curvature(stack: Stack, point: Point, coupling: Array | None = None) -> Curv
         coupling = inner @ inner.T
     hessian = hessian - coupling
     return Curvature(
-        gradient, _by_parameter(2 * gradient), (hessian + hessian.T) / 2, coupling
+        first, _by_parameter(2 * first), (hessian + hessian.T) / 2, coupling
     )
 
 
@@ -193,7 +198,9 @@ def _spread(stack: Stack, point: Point, errors: Array) -> Array:
     """E (R + M) E: residual cross-products, and for REML what estimating β took away; (P, m, m)."""
     outer = errors[:, :, None] * errors[:, None, :]
     if point.reml:
-        parts = np.ascontiguousarray(point.turned[..., :-1]) @ point.root
+        # Flat, so that one product serves all rows: a stack of small ones takes twice as long.
+        design = point.turned[..., :-1].reshape(-1, len(point.beta))
+        parts = (design @ point.root).reshape(*errors.shape, -1)
         outer += parts @ parts.transpose(0, 2, 1)
     return stack.by_pattern(outer)
 

@@ -173,11 +173,12 @@ def _newton(
 ) -> tuple[Array | None, float]:
     """Newton step and its decrement; no step where the second derivatives are not definite."""
     gradient, hessian, _ = derivatives(model, theta, bent)
-    step = _solve(hessian, gradient)
+    step = solve(hessian, gradient)
     return (None, np.inf) if step is None else (-step, float(gradient @ step))
 
 
-def _solve(matrix: Array, gradient: Array) -> Array | None:
+def solve(matrix: Array, right: Array) -> Array | None:
+    """Solution of matrix x = right, (k,) or (k, r); None where the matrix is not definite."""
     scale = np.sqrt(np.maximum(np.diag(matrix), 0.0))
     if not np.all(scale > 0):
         return None
@@ -185,7 +186,7 @@ def _solve(matrix: Array, gradient: Array) -> Array | None:
         factor = cho_factor(matrix / np.outer(scale, scale), lower=True)
     except np.linalg.LinAlgError:
         return None
-    return cho_solve(factor, gradient / scale) / scale
+    return (cho_solve(factor, (right.T / scale).T).T / scale).T
 
 
 def _climb(
@@ -217,7 +218,7 @@ def _rungs(
     average = jacobian.T @ average_information(stack, point) @ jacobian
     for ridge in (0.0, *RIDGES):
         diagonal = np.diag(average)
-        step = _solve(average + ridge * np.diag(np.maximum(diagonal, diagonal.max())), gradient)
+        step = solve(average + ridge * np.diag(np.maximum(diagonal, diagonal.max())), gradient)
         if step is not None:
             yield "average information" if ridge == 0 else "ridge", -step
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from analysis.relief import Relief
 from analysis.report.about import about_study, limits_of
+from analysis.report.analysed import Analysed
 from analysis.report.site import Answer, Figure
+from analysis.sensitivity import survival_sentences
 from analysis.sentences import headline, method_sentence, relief_sentences
 from analysis.tables import Table, account_table, findings_table, left_out_table, relief_table
 from analysis.trial.records import Trial
@@ -18,9 +19,7 @@ INDEX_FIGURES = ("forest", "durability", "durability_alone")
 
 
 def answer_of(
-    trial: Trial,
-    relief: Relief,
-    complaints: Sequence[str],
+    analysed: Analysed,
     figures: Mapping[str, Figure],
     files: Sequence[tuple[str, str]],
 ) -> Answer:
@@ -28,15 +27,13 @@ def answer_of(
 
     Parameters
     ----------
-    trial : Trial
-    relief : Relief
-    complaints : sequence of str
-        What the fit complained about.
+    analysed : Analysed
     figures : mapping of str to Figure
         Figures there are, by name; the page shows those in `INDEX_FIGURES`.
     files : sequence of (str, str)
         Files beside the page, and what they hold.
     """
+    trial, relief = analysed.trial, analysed.relief
     study, frame = trial.study, relief.frame
     level = study.model.confidence
     tables = [relief_table(frame, "", level)]
@@ -47,6 +44,7 @@ def answer_of(
         simulated=study.simulated,
         headline=headline(frame, study),
         sentences=relief_sentences(frame, study) if study.comparator else (),
+        survival=survival_sentences(frame, analysed.sensitivity, study),
         method=method_sentence(frame, study, relief.model.facts),
         about=about_study(study),
         limits=limits_of(study),
@@ -55,7 +53,7 @@ def answer_of(
         results=_html(tables),
         findings=_html([findings_table(summary(trial.findings))]) if len(trial.findings) else (),
         account=_html([account_table(trial), left_out_table(relief.model.left_out)]),
-        warnings=_warnings(trial, complaints),
+        warnings=_warnings(trial, analysed.complaints),
         files=files,
         source=_source(trial),
     )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from nbformat import NotebookNode
 
-from analysis.errors import ConvergenceWarning
-from analysis.intake import read_trial
-from analysis.relief import Relief, estimate_relief
+from analysis.report.analysed import Analysed, analyse
 from analysis.report.answer import answer_of
 from analysis.report.drawings import draw_all
 from analysis.report.execute import Job, Progress, run_notebooks
@@ -23,11 +20,13 @@ from analysis.report.results import (
 )
 from analysis.report.site import write_site
 from analysis.simulate.bundled import BUNDLED_SEED
-from analysis.trial.records import Trial
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "data" / "simulated" / "study.yml"
-NOTEBOOKS = ("01_the_data", "02_short_and_long_term_relief")
+NOTEBOOKS = (
+    "01_the_data", "02_short_and_long_term_relief", "03_how_sure",
+    "04_who_gets_better_and_who_is_harmed",
+)  # fmt: skip
 DOCUMENTS = ("methods",)
 RESULTS_NAME = "results.csv"
 FIGURES_NAME = "figures"
@@ -69,47 +68,32 @@ def build_report(
     output = (output or default_output(study_file, Path.cwd())).resolve()
     refuse_foreign(output)
     say(f"Reading {study_file.name}")
-    trial, relief, complaints = _analysed(study_file, download)
+    analysed = analyse(study_file, download)
     say("Running the notebooks")
     jobs = [Job(ROOT / "notebooks" / f"{name}.ipynb", study_file) for name in NOTEBOOKS]
     executed = run_notebooks(jobs, lambda step: say(_line(step)))
     say("Writing the pages")
     with replaced_whole(output) as folder:
-        _write(folder, study_file, trial, relief, complaints, executed)
+        _write(folder, study_file, analysed, executed)
     return output
 
 
-def _analysed(study_file: Path, download: bool) -> tuple[Trial, Relief, list[str]]:
-    """The trial, its relief, and what the fit complained about."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        trial = read_trial(study_file, download=download)
-        relief = estimate_relief(trial)
-    complaints = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
-    return trial, relief, [str(warning.message) for warning in complaints]
-
-
 def _write(
-    folder: Path,
-    study_file: Path,
-    trial: Trial,
-    relief: Relief,
-    complaints: list[str],
-    executed: list[NotebookNode],
+    folder: Path, study_file: Path, analysed: Analysed, executed: list[NotebookNode]
 ) -> None:
-    write_results(relief.frame, folder / RESULTS_NAME)
-    figures = draw_all(trial, relief, folder / FIGURES_NAME)
+    write_results(analysed.frame, folder / RESULTS_NAME)
+    figures = draw_all(analysed, folder / FIGURES_NAME)
     files = [(RESULTS_NAME, "every estimate, one row each")]
     files += [(f"{FIGURES_NAME}/{name}.svg", "figure, also as .png") for name in figures]
     files.append((PROVENANCE_NAME, "what was read and which versions computed it"))
-    answer = answer_of(trial, relief, complaints, figures, files)
+    answer = answer_of(analysed, figures, files)
     pages = list(zip(NOTEBOOKS, executed, strict=True))
     documents = [
         (name, (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")) for name in DOCUMENTS
     ]
     write_site(folder, answer, pages, list(figures.values()), documents)
     seed = BUNDLED_SEED if study_file == BUNDLED else None
-    write_provenance(provenance(trial, study_file, seed), folder / PROVENANCE_NAME)
+    write_provenance(provenance(analysed.trial, study_file, seed), folder / PROVENANCE_NAME)
 
 
 def _line(step: Progress) -> str:

@@ -26,6 +26,34 @@ _SHOWN = {
         "Change from baseline in the short term (across) and in the long term (up), with regions that "
         "hold both with {level} confidence and the minimal important change where one is known"
     ),
+    "strategies": (
+        "Short-term and long-term relief {against} under each assumption about patients who were "
+        "gone, beside the main analysis, with {level} intervals"
+    ),
+    "tipping": (
+        "Long-term relief {against} as the missing values of each therapy are taken to be worse "
+        "(right) or better (left) than those of patients like them who stayed, with {level} intervals"
+    ),
+    "tipping_surface": (
+        "Long-term relief {against} as the missing values of the comparator (across) and of each "
+        "therapy (up) are shifted"
+    ),
+    "responders": (
+        "Share of patients who responded in the long term, by therapy and by how those not seen are "
+        "counted, and its difference from the comparator, with {level} intervals"
+    ),
+    "responder_curve": (
+        "Percent of patients whose {outcome} improved by at least so much in the long term, by therapy"
+    ),
+    "kept_response": (
+        "Percent of those who responded in the short term who still did, by therapy and week, with "
+        "{level} intervals"
+    ),
+    "harm_kinds": "Risk of adverse events by kind and therapy, with exact {level} intervals",
+    "relief_harm": (
+        "Long-term relief {against} (across) and difference in the risk of any adverse event (up), "
+        "with {level} intervals"
+    ),
 }
 _READ = {
     "forest": (
@@ -44,6 +72,24 @@ _READ = {
         "Where the bars end on the dotted lines the model describes the spread of scores well. Means "
         "of many patients need no more than roughly that."
     ),
+    "strategies": (
+        "Where the lines of a therapy lie on the same side of 0, its conclusion survives them all."
+    ),
+    "tipping": (
+        "At 0 they are missing at random. A diamond marks where the interval reaches 0: there the "
+        "conclusion changes."
+    ),
+    "tipping_surface": (
+        "At the cross both are missing at random. Shaded: clearly more relief; hatched: clearly less; "
+        "lines join equal relief. The further the cross lies inside a region, the more it takes."
+    ),
+    "responder_curve": "Those not seen are left out. The pale band holds for the whole curve.",
+    "kept_response": (
+        "When between two visits a response was lost is not known. Responders of different therapies "
+        "were not made alike by randomisation."
+    ),
+    "harm_kinds": "An interval from 0 shows what cannot be ruled out where none was seen.",
+    "relief_harm": "Right is more relief, down is less harm.",
     "observed": "Patients who were lost are missing from the later points.",
     "modelled": "All therapies are shown for the same average patient.",
 }
@@ -55,8 +101,7 @@ def caption(figure: str, study: Study) -> str:
     Parameters
     ----------
     figure : str
-        One of "flow", "missingness", "observed", "modelled", "covariance", "residuals", "forest",
-        "durability", "durability_alone".
+        Name of a figure: a key of `_SHOWN`.
     study : Study
 
     Returns

@@ -44,6 +44,8 @@ class Answer:
         The answer in one sentence.
     sentences : sequence of str
         One a therapy.
+    survival : sequence of str
+        Whether each conclusion survives other assumptions about those not seen.
     method : str
         How it was computed, in a sentence or two.
     figures : sequence of Figure
@@ -63,6 +65,7 @@ class Answer:
     simulated: bool
     headline: str
     sentences: Sequence[str]
+    survival: Sequence[str] = ()
     method: str = ""
     description: str = ""
     figures: Sequence[Figure] = ()

@@ -8,6 +8,7 @@ from analysis.responders.loss import LOSS_RULE, loss_of_response
 from analysis.responders.words import responder_sentences
 
 __all__ = [
-    "HANDLINGS", "LOSS_RULE", "MULTIPLE", "NON_RESPONSE", "Responders", "Threshold", "area_between", "estimate_responders",
-    "loss_of_response", "responder_curve", "responder_sentences",
+    "HANDLINGS", "LOSS_RULE", "MULTIPLE", "NON_RESPONSE", "Responders", "Threshold",
+    "area_between", "estimate_responders", "loss_of_response", "responder_curve",
+    "responder_sentences",
 ]  # fmt: skip

@@ -34,13 +34,14 @@ def shift_range(setting: Setting, horizon: Horizon = "long") -> float:
 
 
 def tipping_curves(
-    setting: Setting, horizon: Horizon = "long", shifts: Array | None = None
+    setting: Setting | None, horizon: Horizon = "long", shifts: Array | None = None
 ) -> pd.DataFrame:
     """Relief of every therapy along a shift of its own missing values, missing at random at 0.
 
     Parameters
     ----------
-    setting : Setting
+    setting : Setting or None
+        None, where the trial cannot be laid out, has no rows.
     horizon : {"short", "long"}
     shifts : ndarray, optional
         Units of the instrument, positive when worse; over `shift_range` when left out.
@@ -50,6 +51,8 @@ def tipping_curves(
     pandas.DataFrame
         `CURVE_COLUMNS`; none for a therapy of which nothing is missing.
     """
+    if setting is None:
+        return _together([], CURVE_COLUMNS)
     far = shift_range(setting, horizon)
     shifts = np.linspace(-far, far, POINTS) if shifts is None else np.asarray(shifts)
     alpha = 1 - setting.study.model.confidence
@@ -63,7 +66,7 @@ def tipping_curves(
 
 
 def tipping_surfaces(
-    setting: Setting, horizon: Horizon = "long", shifts: Array | None = None
+    setting: Setting | None, horizon: Horizon = "long", shifts: Array | None = None
 ) -> pd.DataFrame:
     """Relief of every therapy over shifts of its own and of the comparator's missing values.
 
@@ -77,6 +80,8 @@ def tipping_surfaces(
     pandas.DataFrame
         `SURFACE_COLUMNS`, a grid for each therapy; empty without a comparator.
     """
+    if setting is None:
+        return _together([], SURFACE_COLUMNS)
     far = shift_range(setting, horizon)
     shifts = np.linspace(-far, far, GRID) if shifts is None else np.asarray(shifts)
     alpha = 1 - setting.study.model.confidence

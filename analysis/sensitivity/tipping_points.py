@@ -87,7 +87,7 @@ def shift(
 
 
 def tipping_points(
-    setting: Setting, horizons: Sequence[Horizon] = ("short", "long"),
+    setting: Setting | None, horizons: Sequence[Horizon] = ("short", "long"),
     kinds: Sequence[str] = (EVERYONE,),
 ) -> pd.DataFrame:  # fmt: skip
     """The shift of missing values at which the conclusion about each therapy changes.
@@ -98,7 +98,8 @@ def tipping_points(
 
     Parameters
     ----------
-    setting : Setting
+    setting : Setting or None
+        None, where the trial cannot be laid out, has no rows.
     horizons : sequence of {"short", "long"}
     kinds : sequence of str
         Kinds of departure, each by itself; empty text is everyone.
@@ -110,10 +111,10 @@ def tipping_points(
         important changes; `of_change` as a multiple of the therapy's own change from baseline;
         `slope` is the change of the estimate for each unit. `note` says why there is none.
     """
-    others = [name for name in setting.therapies if name != setting.comparator]
-    rows = [
+    rows = [] if setting is None else [
         _row(setting, therapy, horizon, kind)
-        for horizon in horizons for kind in kinds for therapy in others
+        for horizon in horizons for kind in kinds
+        for therapy in setting.therapies if therapy != setting.comparator
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=list(TIP_COLUMNS))
     numbers = dict.fromkeys(TIP_COLUMNS[6:13], "float64")

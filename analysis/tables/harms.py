@@ -12,7 +12,7 @@ from analysis.tables.numerals import number, percent
 from analysis.tables.table import Table
 
 # Reasons of one kind of withdrawal that are listed; the others are counted.
-REASONS = 10
+REASONS = 5
 TOTALS = {
     "adverse_event": "any", "adverse_event, serious": "serious", "adverse_event, related": "related",
 }  # fmt: skip
@@ -32,8 +32,9 @@ def harms_table(harms: Harms, level: float = 0.95) -> Table:
 
 
 def harm_rates_table(harms: Harms, level: float = 0.95) -> Table:
-    """Adverse events in the time under observation, a column per therapy."""
+    """Any, serious and related adverse events in the time under observation, a column per therapy."""
     rows = _rows(harms, "rate", lambda row, cell: _interval(row, _why(row, cell)))
+    rows = [row for row in rows if row[0] in TOTALS.values()]
     note = (
         f"Events per {harms.per} (exact {percent(level)} confidence interval), from randomisation to the "
         "last visit with a value or the last dated event. Events of one patient are taken for "
@@ -69,6 +70,23 @@ def harm_differences_table(
     columns = ("adverse event", "therapy", "difference, percentage points", "ratio")
     title = f"Harms against {comparator}" if comparator else "Harms against a comparator"
     return Table(title, columns, tuple(rows), note, (1,))
+
+
+def relief_harm_table(plane: pd.DataFrame, unit: str, level: float = 0.95) -> Table:
+    """Long-term relief and risk of harm of each therapy side by side."""
+    rows = []
+    for _, row in plane.iterrows():
+        cells = []
+        for name, times, digits in (("relief", 1, 2), ("harm", 100, 1)):
+            named = {"estimate": row[name], "conf_low": row[f"{name}_low"], "conf_high": row[f"{name}_high"]}
+            cells.append(_interval(pd.Series(named), "not estimable", times, digits))
+        rows.append((row["therapy"], *cells, row["note"]))
+    comparator = plane["comparator"].iloc[0] if len(plane) else ""
+    harm = "risk difference, percentage points" if comparator else "risk, percent"
+    columns = ("therapy", f"long-term relief, {unit}", f"any adverse event: {harm}", "note")
+    against = f"Against {comparator}" if comparator else "Each therapy alone"
+    note = f"{against}; {percent(level)} intervals. Relief is positive when better."
+    return Table("Relief beside harm", columns, tuple(rows), note, (3,))
 
 
 def withdrawals_table(harms: Harms) -> Table:

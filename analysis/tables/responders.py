@@ -4,34 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from analysis.responders import HANDLINGS, Responders
 from analysis.tables.numerals import number, percent
 from analysis.tables.table import Table
 
+# Amounts that differ by less than this are the same.
+SAME = 1e-9
 HORIZON_WORDS = {"short": "short term", "long": "long term", "sustained": "short and long term"}
 
 
-def judged_table(found: Responders, minimum: int) -> Table:
-    """Patients of each therapy by what can be said about their response."""
+def judged_table(found: Responders, definition: str, minimum: int) -> Table:
+    """Patients of each therapy by what can be said about their response to one definition."""
     rows = []
-    for _, row in found.counts.iterrows():
+    for _, row in found.counts[found.counts["definition"] == definition].iterrows():
         seen = "not shown" if row["masked"] else f"{row['responders']} of {row['seen']}"
+        numbers = (row[name] for name in ("patients", "no_baseline", "below_floor", "judged"))
         rows.append((
-            row["definition"], HORIZON_WORDS[row["horizon"]], row["therapy"],
-            *[_masked(row[name], minimum) for name in ("patients", "no_baseline", "below_floor", "judged")],
-            seen,
+            row["therapy"], HORIZON_WORDS[row["horizon"]],
+            *[_masked(number, minimum) for number in numbers], seen,
         ))  # fmt: skip
     columns = (
-        "responder", "when", "therapy", "patients", "no baseline", "baseline too low", "can be judged",
+        "therapy", "when", "patients", "no baseline", "baseline too low", "can be judged",
         "responders of those seen",
     )  # fmt: skip
     note = (
-        "A percentage is asked only of patients whose complaint at baseline was large enough for one to "
-        f"mean something. Counts from 1 to {minimum - 1} are not told."
+        f"Responders are {definition}. A percentage is asked only of patients whose complaint at "
+        "baseline was large enough for one to mean something. Counts from 1 to "
+        f"{minimum - 1} are not told."
     )
-    return Table("Who can be judged", columns, tuple(rows), note, (1, 2))
+    return Table("Who can be judged", columns, tuple(rows), note, (1,))
+
+
+def responder_curve_table(curve: pd.DataFrame, horizon: str = "long", steps: int = 7) -> Table:
+    """Share of each therapy's patients who improved by at least so much, at some amounts."""
+    part = curve[(curve["horizon"] == horizon) & curve["change"].notna()]
+    title = "Percent of patients improved by at least"
+    if part.empty:
+        return Table(title, ("therapy",), (), "Nobody can be shown.")
+    top = float(part["change"].max())
+    step = max(np.ceil(top / steps), 1.0) if top > steps / 2 else round(top / steps, 2)
+    asked = np.arange(0, top + SAME, step) if step > 0 else np.zeros(1)
+    rows = []
+    for therapy, mine in part.groupby("therapy", sort=False):
+        change, share = mine["change"].to_numpy(), mine["proportion"].to_numpy()
+        # The share at the next point of the curve holds down to the one before it.
+        places = np.searchsorted(change, asked - SAME)
+        cells = [number(100 * share[k], 0) if k < len(share) else "few" for k in places]
+        rows.append((str(therapy), *cells))
+    columns = ("therapy", *[number(amount, 0 if amount == round(amount) else 1) for amount in asked])
+    note = (
+        f"{HORIZON_WORDS[horizon].capitalize()}; units of the instrument, positive is better. few: too "
+        "few patients, or none, improved so much."
+    )
+    return Table(title, columns, tuple(rows), note)
+
+
+def kept_response_table(kept: pd.DataFrame) -> Table:
+    """Short-term responders who still respond, by therapy and visit."""
+    rows = []
+    for _, row in kept.iterrows():
+        shown = "" if pd.isna(row["kept"]) else number(100 * row["kept"], 0) + " %"
+        if pd.notna(row["kept"]) and pd.notna(row["conf_low"]) and row["weeks"] > 0:
+            shown += f" ({number(100 * row['conf_low'], 0)} to {number(100 * row['conf_high'], 0)})"
+        counts = ["" if pd.isna(row[name]) else str(row[name]) for name in ("at_risk", "lost")]
+        rows.append((row["therapy"], row["visit"], *counts, shown, row["note"]))
+    definition = kept["definition"].iloc[0] if len(kept) else ""
+    columns = ("therapy", "visit", "at risk", "lost since", "still responding", "why none")
+    note = f"Of patients who were {definition} in the short term."
+    return Table("Response kept", columns, tuple(rows), note, (1, 5))
 
 
 def responders_table(
@@ -45,7 +88,10 @@ def responders_table(
         by = part.drop_duplicates("analysis").set_index("analysis")
         cells = [_share(by.loc[name]) if name in by.index else "" for name in handlings]
         rows.append((str(therapy), HORIZON_WORDS[str(horizon)], *cells))
-    note = f"Percent of patients who were {definition} ({percent(level)} interval), by how those not seen count."
+    note = (
+        f"Percent of patients who were {definition} ({percent(level)} interval), by how those not "
+        "seen count."
+    )
     return Table("Responders", ("therapy", "when", *handlings), tuple(rows), note, (1,))
 
 

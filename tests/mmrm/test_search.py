@@ -47,8 +47,8 @@ def test_a_start_far_away_ends_at_the_same_maximum(stack, name):
 def test_where_newton_and_average_information_fail_a_ridge_or_em_goes_on(stack, monkeypatch):
     model = _model("us")
     whole = maximise(stack, model, model.start(moment_covariance(stack)))
-    solve = optimise._solve
-    monkeypatch.setattr(optimise, "_solve", lambda *arguments: None)
+    solve = optimise.solve
+    monkeypatch.setattr(optimise, "solve", lambda *arguments: None)
     stuck = maximise(stack, model, model.start(moment_covariance(stack)))
     assert {rung.step for rung in stuck.log[1:]} == {"em"}
     assert not stuck.converged
@@ -61,7 +61,7 @@ def test_where_newton_and_average_information_fail_a_ridge_or_em_goes_on(stack, 
         # Newton's matrix, then the average information without a ridge, are refused.
         return None if len(calls) % 3 in (1, 2) else solve(matrix, gradient)
 
-    monkeypatch.setattr(optimise, "_solve", only_ridge)
+    monkeypatch.setattr(optimise, "solve", only_ridge)
     ridged = maximise(stack, model, model.start(300.0 * np.eye(4)[None]))
     assert "ridge" in {rung.step for rung in ridged.log}
 
