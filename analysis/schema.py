@@ -22,6 +22,12 @@ Quantity = Literal[
 ]  # fmt: skip
 Direction = Literal["lower_is_better", "higher_is_better"]
 EventKind = Literal["stopped_therapy", "rescue_medication", "other_therapy", "lost", "adverse_event"]
+StrategyName = Literal[
+    "treatment_policy", "hypothetical", "composite", "while_on_treatment", "reference_based",
+    "principal_stratum",
+]
+AssumptionName = Literal["JR", "CR", "CIR", "LMCF", "causal"]
+SummaryName = Literal["difference_in_means", "difference_in_responders"]
 CovarianceName = Literal[
     "us", "toeph", "toep", "ar1h", "ar1", "adh", "ad", "csh", "cs", "diag", "sp_exp", "sp_gau"
 ]

@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     "errors", "schema", "instruments", "studies", "readers", "trial", "simulate", "validate", "intake",
-    "describe", "proportions", "mmrm", "relief", "imputation", "sensitivity", "responders", "harms", "parity",
-    "tables", "figures", "sentences", "display", "report",
+    "describe", "proportions", "estimands", "mmrm", "relief", "imputation", "sensitivity",
+    "responders", "harms", "parity", "tables", "figures", "sentences", "display", "report",
 )  # fmt: skip
 LONGEST = 400
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}

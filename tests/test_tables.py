@@ -251,7 +251,8 @@ def test_findings_without_rows_say_that_nothing_was_found() -> None:
 def test_estimand_has_the_five_attributes() -> None:
     study = Study.model_validate({
         "title": "t", "design": "randomised", "data": {"outcomes": "x.csv"}, "layout": "long",
-        "patient": "id", "estimand": {"events": {"rescue_medication": "hypothetical"}},
+        "patient": "id",
+        "estimands": [{"name": "No rescue", "events": {"rescue_medication": "hypothetical"}}],
         "therapy": {"column": "arm", "arms": [{"label": "A"}, {"label": "B"}], "comparator": "B"},
         "visits": {"schedule": [{"name": "w4", "week": 4, "horizon": "short"}]},
         "measures": [{"name": "pain", "label": "Pain", "instrument": "NRS", "primary": True,

@@ -70,7 +70,9 @@ def _numbers(panel: Panel, frame: pd.DataFrame, labels: Labels) -> None:
     weeks = sorted(mine["week"].unique())
     panel.ax.set_xticks(weeks, [f"{week:g}" for week in weeks])
     panel.ax.tick_params(axis="x", labelsize=7.5)
-    panel.ax.margins(x=0.08)
+    if weeks:
+        room = 0.08 * (weeks[-1] - weeks[0]) or 1.0
+        panel.ax.set_xlim(weeks[0] - room, weeks[-1] + room)
     for row, name in enumerate(panel.therapies):
         counts = mine[mine["therapy"] == name].set_index("week")["at_risk"]
         for week in weeks:

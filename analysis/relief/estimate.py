@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.errors import ModelError
+from analysis.estimands import EstimandData, apply_estimand
 from analysis.mmrm import MMRMResults
 from analysis.mmrm.contrasts import ALWAYS_ZERO, Contrasts, t_inference
 from analysis.relief.families import adjusted_rows
@@ -38,13 +40,18 @@ class Relief:
         Result frame; relief is turned so that positive is better, means are raw scores.
     model : FittedTrial
         Formula, fit, patients analysed and patients left out with the reason.
-    estimand : Estimand
-        What the study file says is estimated.
+    data : EstimandData
+        What was analysed: the trial as the estimand has it, and what that set aside or changed.
     """
 
     frame: pd.DataFrame
     model: FittedTrial
-    estimand: Estimand
+    data: EstimandData
+
+    @property
+    def estimand(self) -> Estimand:
+        """What is estimated."""
+        return self.data.estimand
 
     @property
     def fit(self) -> MMRMResults:
@@ -99,14 +106,19 @@ class _Asked:
         return self.therapy, self.comparator
 
 
-def estimate_relief(trial: Trial, measure: str | None = None) -> Relief:
+def estimate_relief(
+    trial: Trial, measure: str | None = None, estimand: Estimand | str | None = None
+) -> Relief:
     """Estimate relief at both horizons, loss, retention and area, for every therapy.
 
     Parameters
     ----------
     trial : Trial
+        With all observed values; the estimand says which of them count.
     measure : str, optional
-        Name of the measure; the primary one when left out.
+        Name of the measure; the estimand's, which is mostly the primary one, when left out.
+    estimand : Estimand or str, optional
+        A record, or the name of one in the study file; the primary one when left out.
 
     Returns
     -------
@@ -117,9 +129,11 @@ def estimate_relief(trial: Trial, measure: str | None = None) -> Relief:
     Raises
     ------
     ModelError
-        The model cannot be fitted, and why.
+        The estimand cannot be estimated by this model, or the model cannot be fitted, and why.
     """
-    study, model = trial.study, fit_trial(trial, measure)
+    data = apply_estimand(trial, estimand, measure)
+    _refuse_other_methods(data)
+    study, model = data.trial.study, fit_trial(data.trial)
     asked = list(_asked(study, model))
     linear = [ask for ask in asked if ask.row is not None]
     alpha = 1 - study.model.confidence
@@ -139,8 +153,25 @@ def estimate_relief(trial: Trial, measure: str | None = None) -> Relief:
         rows.append(row)
     positions = [position for _, position in compared]
     rows += adjusted_rows([row for row, _ in compared], table, positions, alpha)
-    common = {"estimand": study.estimand.name, "measure": trial.measure(measure).name}
-    return Relief(result_frame([{**common, **row} for row in rows]), model, study.estimand)
+    common = {"estimand": data.estimand.name, "measure": study.primary.name}
+    return Relief(result_frame([{**common, **row} for row in rows]), model, data)
+
+
+def _refuse_other_methods(data: EstimandData) -> None:
+    name = data.estimand.name
+    if data.reference_based:
+        kinds = [k for k, h in data.estimand.events.items() if h.strategy == "reference_based"]
+        raise ModelError(
+            f"The estimand {name!r} handles {kinds[0].replace('_', ' ')} by reference, which a mixed "
+            "model alone cannot do: it takes missing values as missing at random. Use "
+            "analysis.imputation.estimand_relief, or a supplementary estimand without it."
+        )
+    if data.estimand.summary == "difference_in_responders":
+        raise ModelError(
+            f"The estimand {name!r} compares shares of responders, and relief is a mean. Give the "
+            "data of analysis.estimands.apply_estimand to an analysis of responders, or an estimand "
+            "with the summary difference_in_means."
+        )
 
 
 def _asked(study: Study, model: FittedTrial) -> Iterator[_Asked]:

@@ -99,11 +99,28 @@ def default_formula(study: Study, one_visit: bool, compared: bool, baseline: boo
     return f"value ~ {' + '.join(parts) if parts else '1'}"
 
 
-def model_frame(trial: Trial, measure: str | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+def formula_of(study: Study, frame: pd.DataFrame) -> str:
+    """The study's formula, or the default for what is in a model frame."""
+    if study.model.formula is not None:
+        return study.model.formula
+    one_visit, compared = len(_present(frame["visit"])) == 1, len(_present(frame["therapy"])) > 1
+    return default_formula(study, one_visit, compared, "baseline" in frame)
+
+
+def model_frame(
+    trial: Trial, measure: str | None = None, *, every_visit: bool = False
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows after baseline with everything the model uses, and who had to be left out.
 
     A covariate is asked of a patient only if the formula names it. The baseline is asked of
     everyone as soon as anyone has one, because relief alone is the change from its mean.
+
+    Parameters
+    ----------
+    trial : Trial
+    measure : str, optional
+    every_visit : bool
+        A row for every patient at every visit, with NaN where nothing was observed.
 
     Returns
     -------
@@ -122,6 +139,10 @@ def model_frame(trial: Trial, measure: str | None = None) -> tuple[pd.DataFrame,
     followup = [visit.name for visit in study.followup]
     rows = trial.outcomes[trial.outcomes["measure"] == chosen.name]
     rows = rows.loc[rows["visit"].isin(followup), ["patient", "visit", "week", "value"]]
+    if every_visit:
+        weeks = pd.DataFrame({"visit": followup, "week": [float(v.week) for v in study.followup]})
+        values = rows.assign(visit=rows["visit"].astype(str))[["patient", "visit", "value"]]
+        rows = patients[["patient"]].merge(weeks, how="cross").merge(values, how="left")
     frame = rows.merge(patients, on="patient", how="inner")
     reasons = [("no value after baseline", len(patients) - frame["patient"].nunique())]
     for name in names:
@@ -176,10 +197,8 @@ def fit_trial(trial: Trial, measure: str | None = None) -> FittedTrial:
     study = trial.study
     visits = _present(frame["visit"])
     therapies = _present(frame["therapy"])
-    compared, baseline = len(therapies) > 1, "baseline" in frame
-    formula = study.model.formula
-    if formula is None:
-        formula = default_formula(study, len(visits) == 1, compared, baseline)
+    baseline = "baseline" in frame
+    formula = formula_of(study, frame)
     fit = MMRM.from_formula(
         formula, frame, subject="patient", visit="visit",
         # One visit has one variance, whatever structure is named.

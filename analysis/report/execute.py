@@ -180,8 +180,11 @@ async def _run(job: Job, on_progress: Callable[[Progress], None] | None) -> Note
     notebook = read_notebook(job.path)
     if job.study_file is not None:
         notebook = with_study(notebook, str(job.study_file))
-    total = sum(cell.cell_type == "code" for cell in notebook.cells)
-    done = 0
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        # Stored counts would hide which cell was the last to run.
+        cell.execution_count = None
+    total, done = len(code), 0
 
     def executed(cell: NotebookNode, **_: object) -> None:
         nonlocal done

@@ -104,6 +104,8 @@ def loss_of_response(
     kinds = {"at_risk": "Int64", "lost": "Int64", "masked": "bool"}
     numbers = ("week", "weeks", "kept", "std_error", "conf_low", "conf_high")
     kinds |= dict.fromkeys(numbers, "float64")
+    texts = ["definition", "therapy", "visit", "note"]
+    frame[texts] = frame[texts].astype(object).fillna("").astype("str")
     return frame.astype(kinds)
 
 

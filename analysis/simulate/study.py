@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from analysis.simulate.scenario import Scenario
 from analysis.studies.records import (
     Arm,
@@ -9,6 +11,7 @@ from analysis.studies.records import (
     Data,
     Estimand,
     Events,
+    Handling,
     Measure,
     Study,
     Therapy,
@@ -69,10 +72,7 @@ def study_of(scenario: Scenario) -> Study:
             kind="kind", kinds={kind: kind for kind in KINDS}, week="week", what="what",
             serious="serious", related="related",
         ),
-        estimand=Estimand(
-            population=f"People with chronic pain of {scenario.pain.entry[0]:g} or more at entry",
-            summary="Difference in mean relief between therapies",
-        ),
+        estimands=_estimands(scenario),
     )  # fmt: skip
 
 
@@ -81,6 +81,34 @@ def _visit(scenario: Scenario, week: float) -> Visit:
     since = None if week == 0.0 else week - scenario.treatment_end
     return Visit(name=visit_name(week), week=week, weeks_since_end=since, baseline=week == 0.0,
                  horizon=horizon)  # fmt: skip
+
+
+def _estimands(scenario: Scenario) -> tuple[Estimand, ...]:
+    """Treatment policy, which the true values are of, and one supplementary for each strategy."""
+    hypothetical = Handling(strategy="hypothetical")
+    last = max(week for week in scenario.weeks if week <= scenario.treatment_end)
+    handled: dict[str, dict[str, Any]] = {
+        "Treatment policy": {"primary": True},
+        "No other treatment": {
+            "events": {"rescue_medication": hypothetical, "other_therapy": hypothetical}
+        },
+        "Benefit lost after stopping": {
+            "events": {
+                "stopped_therapy": Handling(strategy="reference_based", assumption="JR"),
+                "other_therapy": hypothetical,
+            }
+        },
+        "Stopping is failure": {
+            "events": {"stopped_therapy": Handling(strategy="composite", value="baseline")}
+        },
+        "While on treatment": {
+            "events": {"stopped_therapy": Handling(strategy="while_on_treatment")},
+            "short": (visit_name(last),) if last > 0 else (),
+            "long": (),
+        },
+    }
+    who = f"People with chronic pain of {scenario.pain.entry[0]:g} or more at entry"
+    return tuple(Estimand(name=name, population=who, **more) for name, more in handled.items())
 
 
 def _covariates(scenario: Scenario) -> tuple[Covariate, ...]:

@@ -35,7 +35,10 @@ _COMMENTS = {
     "measures": "Lower is better on all of these; directions belong to the instruments.",
     "covariates": "Known before randomisation.",
     "events": "What happened between visits. Scores after an event count as they are.",
-    "estimand": "The question (ICH E9(R1)); treatment policy unless said otherwise.",
+    "estimands": (
+        "The question (ICH E9(R1)): first the primary estimand, then supplementary ones that ask\n"
+        "what if. A kind of event that is not named is treatment policy."
+    ),
 }
 
 

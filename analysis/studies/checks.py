@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath, PureWindowsPath
 
 from analysis.instruments import INSTRUMENTS
+from analysis.studies.estimand_rules import estimands_problems
 from analysis.studies.formulas import check_formula
 from analysis.studies.records import Measure, Study
 
@@ -26,7 +27,7 @@ def problems_between(study: Study) -> list[Problem]:
     """Every disagreement between parts of a study file, as (key, rest of a sentence)."""
     rules = (
         _data, _therapy, _schedule, _horizons, _finding_visits, _measures, _instruments,
-        _covariates, _filters, _events, _model,
+        _covariates, _filters, _events, estimands_problems, _model,
     )  # fmt: skip
     return [problem for rule in rules for problem in rule(study)]
 

@@ -144,20 +144,24 @@ def _problem(detail: Any, lines: Lines) -> Problem:
 def _is_branch(part: object) -> bool:
     """Parts of pydantic's location that name a branch of a union, not a key of the file."""
     return isinstance(part, str) and (
-        part in {"str", "int", "float", "[key]"} or part.startswith(("function-", "constrained-"))
+        part in {"str", "int", "float", "[key]"} or part.startswith(("function-", "constrained-", "literal["))
     )
 
 
 def _allowed_keys(key: tuple[object, ...]) -> set[str]:
     """Keys that the record at that place of the file knows."""
     record: Any = Study
+    within = False
     for part in key:
-        if isinstance(part, int):
+        if isinstance(part, int) or within:
+            within = False
             continue
         annotation = record.model_fields[part].annotation if part in record.model_fields else None
         record = _record_of(annotation)
         if record is None:
             return set()
+        # The next part is a key of the file's own, as a kind of event is.
+        within = getattr(annotation, "__origin__", None) is dict
     return set(record.model_fields)
 
 

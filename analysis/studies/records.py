@@ -6,12 +6,28 @@ A study file describes a study before its outcome is read. These records hold wh
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from analysis.instruments import Instrument
-from analysis.schema import CovarianceName, EventKind, Horizon
+from analysis.schema import (
+    AssumptionName,
+    CovarianceName,
+    EventKind,
+    Horizon,
+    StrategyName,
+    SummaryName,
+)
 
 
 def _no_truth_value(value: object) -> object:
@@ -37,6 +53,10 @@ Covariances = Annotated[
     tuple[CovarianceName, ...], BeforeValidator(_as_tuple), Field(min_length=1)
 ]
 Codes = Annotated[tuple[Code, ...], BeforeValidator(_as_tuple)]
+Names = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
+FailureValue = Annotated[
+    float | Literal["baseline", "worst", "non_response"], BeforeValidator(_no_truth_value)
+]
 
 
 class Record(BaseModel):
@@ -178,18 +198,71 @@ class Events(Record):
     related: Text | None = None
 
 
+class Handling(Record):
+    """What an estimand does with values from an intercurrent event on.
+
+    `value` is the failure value of a composite strategy: a score, "baseline" (no relief), "worst"
+    (the instrument's worst score) or "non_response" (a summary of responders). `assumption` is what
+    a reference-based strategy supposes of values that nobody saw; `k0` and `k1` are those of
+    "causal". In a study file a strategy that needs nothing else is its name alone.
+    """
+
+    strategy: StrategyName
+    value: FailureValue | None = None
+    assumption: AssumptionName | None = None
+    k0: float | None = None
+    k1: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_name(cls, content: Any) -> Any:
+        return {"strategy": content} if isinstance(content, str) else content
+
+    @model_serializer(mode="wrap")
+    def _as_name(self, write: Callable[[Handling], dict[str, Any]]) -> Any:
+        content = write(self)
+        return content["strategy"] if set(content) == {"strategy"} else content
+
+
 class Estimand(Record):
     """ICH E9(R1): what is to be estimated, in whom, and what happens at intercurrent events.
 
-    `events` names a strategy per kind of event; a kind not named is treatment policy.
+    What is left out is the study's: its patients, therapies, comparator, primary measure and
+    horizons. Without any `events` it is what an MMRM of all observed values estimates: treatment
+    policy, and what is missing is missing at random.
+
+    Attributes
+    ----------
+    primary : bool
+        Of several estimands the one that the answer is about; the first where none is marked.
+    population : str
+        In words.
+    who : str or None
+        Who belongs to it: comparisons of covariates, `baseline` or `site`, joined by "and".
+    treatments : tuple of str or None
+        Labels of the therapies compared.
+    short, long : tuple of str or None
+        Visits of the variable; an empty tuple asks nothing at that horizon.
+    events : dict
+        Handling by kind of event. A kind not named is treatment policy. Of two events in one week
+        the kind that stands first decides.
     """
 
-    name: Text = "Treatment policy"
+    name: Text
+    primary: bool = False
     population: Text = "All patients in the study"
-    summary: Text = "Difference in mean relief"
-    events: dict[EventKind, Literal["treatment_policy", "hypothetical"]] = Field(
-        default_factory=dict
-    )
+    who: Text | None = None
+    treatments: Names | None = None
+    comparator: Text | None = None
+    measure: Name | None = None
+    short: Names | None = None
+    long: Names | None = None
+    summary: SummaryName = "difference_in_means"
+    events: dict[EventKind, Handling] = Field(default_factory=dict)
+
+    def handling(self, kind: EventKind) -> Handling:
+        """What it does with that kind of event."""
+        return self.events.get(kind, Handling(strategy="treatment_policy"))
 
 
 class Model(Record):
@@ -233,7 +306,9 @@ class Study(Record):
     covariates: tuple[Covariate, ...] = ()
     filters: tuple[Filter, ...] = ()
     events: Events | None = None
-    estimand: Estimand = Estimand()
+    estimands: Annotated[tuple[Estimand, ...], Field(min_length=1)] = (
+        Estimand(name="Treatment policy"),
+    )
     model: Model = Model()
     instruments: tuple[Instrument, ...] = ()
     minimum_count: Annotated[int, Field(ge=1, le=100)] = 5
@@ -242,6 +317,16 @@ class Study(Record):
     def primary(self) -> Measure:
         """The measure the answer is about."""
         return next(measure for measure in self.measures if measure.primary)
+
+    @property
+    def estimand(self) -> Estimand:
+        """The primary estimand."""
+        return next((one for one in self.estimands if one.primary), self.estimands[0])
+
+    @property
+    def supplementary(self) -> tuple[Estimand, ...]:
+        """The other estimands, in their order."""
+        return tuple(one for one in self.estimands if one is not self.estimand)
 
     @property
     def baseline_visit(self) -> Visit | None:

@@ -1,6 +1,6 @@
 """Frames as tables for people: one rounding for text and HTML, everything escaped, no ids and no dates."""
 
-from analysis.tables.estimand import estimand_table
+from analysis.tables.estimand import estimand_table, handling_table, relief_by_estimand_table
 from analysis.tables.fit import covariance_table, fit_table, left_out_table, residual_table
 from analysis.tables.followup import course_table, missingness_table, patterns_table, together_table
 from analysis.tables.harms import (
@@ -28,10 +28,11 @@ from analysis.tables.truth import truth_table
 __all__ = [
     "Table", "account_table", "adjusted_table", "baseline_as_table", "course_table",
     "covariance_table", "departures_table", "digits_for", "estimand_table", "events_as_table",
-    "findings_table", "fit_table", "flow_table", "harm_differences_table", "harm_rates_table",
-    "harms_table", "judged_table", "kept_response_table", "left_out_table", "lsmeans_table",
-    "missingness_table", "number", "p_value", "patterns_table", "relief_harm_table",
-    "relief_table", "residual_table", "responder_curve_table", "responder_differences_table",
-    "responders_table", "strategies_table", "tipping_table", "together_table", "truth_table",
-    "with_interval", "withdrawals_table",
+    "findings_table", "fit_table", "flow_table", "handling_table", "harm_differences_table",
+    "harm_rates_table", "harms_table", "judged_table", "kept_response_table", "left_out_table",
+    "lsmeans_table", "missingness_table", "number", "p_value", "patterns_table",
+    "relief_by_estimand_table", "relief_harm_table", "relief_table", "residual_table",
+    "responder_curve_table", "responder_differences_table", "responders_table",
+    "strategies_table", "tipping_table", "together_table", "truth_table", "with_interval",
+    "withdrawals_table",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from analysis.schema import finding_frame
 from analysis.studies.records import Study
 from analysis.trial.account import Line, account_frame, lines_of
 from analysis.trial.columns import missing_columns
-from analysis.trial.events import after_event, event_rows, events_of
+from analysis.trial.events import event_rows, events_of, undated_events
 from analysis.trial.records import SourceFile, Trial, empty_events
 from analysis.trial.roster import linked, patients_of
 from analysis.trial.source import Rows, Source, rows_of
@@ -52,9 +52,7 @@ def assemble(study: Study, tables: Mapping[str, Table]) -> Trial:
     found += [*visited.findings, *noticed]
     events, lines, noticed = _events(study, sources, outcomes, patients, roster["patient"])
     found += noticed
-    reason, noticed = after_event(study, events, values)
-    values = values.assign(reason=reason)
-    found += noticed
+    found += undated_events(study, events)
     truth, noticed = truth_of(sources["truth"]) if "truth" in sources else (None, [])
     found += noticed
     return Trial(

@@ -1,4 +1,4 @@
-"""Intercurrent and adverse events, and what a hypothetical estimand does with them."""
+"""Intercurrent and adverse events."""
 
 from __future__ import annotations
 
@@ -85,42 +85,33 @@ def event_rows(source: Source, columns: tuple[str, ...]) -> tuple[Rows, list[Fin
     return rows.without(nameless, "row names no patient"), found
 
 
-def after_event(
-    study: Study, events: pd.DataFrame, values: pd.DataFrame
-) -> tuple[pd.Series, list[Finding]]:
-    """Reasons of values when those at or after an event do not belong to the estimand.
+def undated_events(study: Study, events: pd.DataFrame) -> list[Finding]:
+    """Find events without a week whose kind an estimand handles other than by treatment policy.
 
-    Values at the baseline visit stay.
-
-    Parameters
-    ----------
-    study : Study
-        Its estimand says which kinds of event are handled hypothetically.
-    events : DataFrame
-    values : DataFrame
-        With `patient`, `place` (position in the schedule) and `reason`.
+    Nobody can say which values come after such an event: an error for the primary estimand, and a
+    warning for a supplementary one, which leaves the values as they are. Loss to follow-up is after
+    the last value and needs no week.
     """
-    reason = values["reason"]
     found: list[Finding] = []
-    weeks = np.array([visit.week for visit in study.visits.schedule])
-    baseline = np.array([visit.baseline for visit in study.visits.schedule])
-    places = values["place"].to_numpy()
-    for kind, strategy in sorted(study.estimand.events.items()):
-        if strategy != "hypothetical":
-            continue
-        of_kind = events[events["kind"] == kind]
-        undated = of_kind[of_kind["week"].isna()]
-        for patient in undated["patient"].drop_duplicates():
+    undated = events[events["week"].isna()]
+    for estimand in (study.estimand, *study.supplementary):
+        primary = estimand is study.estimand
+        for kind, handling in estimand.events.items():
+            if handling.strategy == "treatment_policy" or kind == "lost":
+                continue
             message = (
-                f"The event {kind} has no week, and the estimand leaves out values after it. Give "
-                "the week (events.week or events.visit), or choose treatment_policy."
+                f"The event {kind} has no week, and the estimand {estimand.name!r} handles values "
+                f"after it ({handling.strategy}). Give the week (events.week or events.visit), or "
+                "choose treatment_policy."
             )
-            found.append(finding("undated_event", "error", message, patient=patient))
-        first = of_kind.groupby("patient")["week"].min()
-        start = first.reindex(values["patient"]).to_numpy(dtype=float)
-        hit = (weeks[places] >= start) & ~baseline[places] & (reason == "").to_numpy()
-        reason = reason.mask(hit, f"at or after {kind.replace('_', ' ')} (hypothetical estimand)")
-    return reason, found
+            if not primary:
+                message += " Until then the event changes nothing in that estimand."
+            patients = undated.loc[undated["kind"] == kind, "patient"].drop_duplicates()
+            severity = "error" if primary else "warning"
+            found += [
+                finding("undated_event", severity, message, patient=patient) for patient in patients
+            ]
+    return found
 
 
 def _kinds(events: Events, rows: Rows) -> tuple[NDArray[np.object_], Rows, list[Finding]]:

@@ -16,6 +16,7 @@ from analysis.studies.records import (
     Estimand,
     Events,
     Filter,
+    Handling,
     Measure,
     Model,
     Study,
@@ -119,14 +120,14 @@ def test_each_measure_has_an_instrument(name):
         ("`covariates[]`", {"": Covariate}),
         ("`filters[]`", {"": Filter}),
         ("`events`", {"": Events}),
-        ("`estimand`", {"": Estimand}),
+        ("`estimands[]`", {"": Estimand, "events.KIND.": Handling}),
         ("`model`", {"": Model}),
         ("`instruments[]`", {"": Instrument}),
     ],
 )
 def test_the_reference_has_one_line_for_every_key_and_marks_those_needed(section, records):
     text = REFERENCE.split(f"\n### {section}\n")[1].split("\n## ")[0].split("\n### ")[0]
-    documented = re.findall(r"^\| `([a-z0-9_\[\].]+)`( \*)? \|", text, re.M)
+    documented = re.findall(r"^\| `([A-Za-z0-9_\[\].]+)`( \*)? \|", text, re.M)
     known = [
         (prefix + name, " *" if field.is_required() else "")
         for prefix, record in records.items()

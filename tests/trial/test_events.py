@@ -1,8 +1,7 @@
-"""Events, and what a hypothetical estimand leaves out because of them."""
+"""Events as they are read, and those that an estimand cannot place."""
 
 from __future__ import annotations
 
-import pytest
 from small_study import content, findings_of, only, sound_rows, write_study
 
 from analysis.intake import read_trial
@@ -69,30 +68,38 @@ def test_events_on_the_rows_of_outcomes_count_once(tmp_path):
     assert trial.events[["patient", "week", "kind"]].to_numpy().tolist() == [["P01", 4.0, "lost"]]
 
 
-@pytest.mark.parametrize(("week", "left"), [(3, 1), (4, 1), (5, 2), (26, 2), (27, 3), (0, 1)])
-def test_values_at_or_after_an_event_leave_a_hypothetical_estimand(tmp_path, week, left):
+def test_reading_keeps_every_value_whatever_the_estimand(tmp_path):
     study = with_events()
-    study["estimand"] = {"events": {"stopped_therapy": "hypothetical"}}
-    events = [EVENTS[0] | {"week": week}, EVENTS[0] | {"week": 40}]
-    trial = read_trial(write_study(tmp_path, study, events_csv=events))
-    assert (trial.outcomes["patient"] == "P01").sum() == left
-    assert len(trial.outcomes) == 15 + left
-    aside = trial.account.query("item == 'value' and step == 'set aside'")
-    assert aside["n"].sum() == 3 - left
-    if left < 3:
-        assert aside["reason"].tolist() == ["at or after stopped therapy (hypothetical estimand)"]
-
-
-def test_treatment_policy_keeps_every_value(tmp_path):
-    trial = read_trial(write_study(tmp_path, with_events(), events_csv=EVENTS))
+    study["estimands"] = [{"name": "No stopping", "events": {"stopped_therapy": "hypothetical"}}]
+    trial = read_trial(write_study(tmp_path, study, events_csv=EVENTS))
     assert len(trial.outcomes) == 18
 
 
-def test_a_hypothetical_event_without_a_week_is_an_error(tmp_path):
+def test_an_undated_event_is_an_error_where_the_primary_estimand_acts_on_it(tmp_path):
     study = with_events()
-    study["estimand"] = {"events": {"adverse_event": "hypothetical"}}
+    study["estimands"] = [{"name": "No harm", "events": {"adverse_event": "hypothetical"}}]
     error = only(findings_of(write_study(tmp_path, study, events_csv=EVENTS)), "undated_event")
-    assert error["patient"] == "P02" and "Give the week" in error["message"]
+    assert (error["severity"], error["patient"]) == ("error", "P02")
+    assert "Give the week" in error["message"]
+
+
+def test_loss_to_follow_up_needs_no_week(tmp_path):
+    study = with_events(kinds={"stopped": "stopped_therapy", "harm": "lost"})
+    study["estimands"] = [{"name": "No loss", "events": {"lost": "hypothetical"}}]
+    found = findings_of(write_study(tmp_path, study, events_csv=EVENTS))
+    assert "undated_event" not in set(found["rule"])
+
+
+def test_an_undated_event_is_a_warning_for_a_supplementary_estimand(tmp_path):
+    study = with_events()
+    study["estimands"] = [
+        {"name": "Treatment policy"},
+        {"name": "No harm", "events": {"adverse_event": "hypothetical"}},
+        {"name": "Harm as it is", "events": {"adverse_event": "treatment_policy"}},
+    ]
+    found = only(findings_of(write_study(tmp_path, study, events_csv=EVENTS)), "undated_event")
+    assert (found["severity"], found["patient"]) == ("warning", "P02")
+    assert "'No harm'" in found["message"] and "changes nothing" in found["message"]
 
 
 def test_true_values_come_with_a_simulated_trial(tmp_path):
