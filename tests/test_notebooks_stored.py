@@ -17,7 +17,7 @@ EXPECTED = (
 )  # fmt: skip
 NOTEBOOKS = sorted(p for p in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.Lambda)
-MOST_CELLS, MOST_LINES, MOST_BYTES = 25, 12, 400_000
+MOST_CELLS, MOST_LINES, MOST_BYTES = 25, 15, 400_000
 
 
 def _cells(path: Path, kind: str = "code") -> list[dict]:

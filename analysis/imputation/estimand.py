@@ -159,7 +159,7 @@ def estimand_relief(
     study = data.trial.study
     panel = lay_out_estimand(data, cluster=cluster)
     baseline = "baseline" if "baseline" in panel.covariates else None
-    analysis = ancova(panel, _analysis_formula(study, panel), baseline)
+    analysis = ancova(panel, analysis_formula(study, panel), baseline)
     found = conditional_mean(refit(panel, by_cluster=cluster is not None), analysis)
     cov = found.frequentist_cov if variance == "frequentist" else found.anchored_cov
     instrument = find_instrument(study.primary.instrument, study.instruments)
@@ -176,7 +176,7 @@ def estimand_relief(
     return EstimandRelief(frame.assign(**named), data, panel, analysis, found)
 
 
-def _analysis_formula(study: Study, panel: Panel) -> str:
+def analysis_formula(study: Study, panel: Panel) -> str:
     """Main effects of therapy, baseline and the covariates of the model, at each visit."""
     names = ["baseline", *(one.name for one in study.covariates if one.model)]
     if study.model.formula is not None:

@@ -59,7 +59,7 @@ def analyse(study_file: Path, download: bool = False) -> Analysed:
         trial = read_trial(study_file, download=download)
         relief = estimate_relief(trial)
         sensitivity = compare_strategies(trial)
-        responders = estimate_responders(trial, relief.model, setting=sensitivity.setting)
+        responders = estimate_responders(relief.data.trial, relief.model, setting=sensitivity.setting)
         harms = estimate_harms(trial)
     complaints = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
     told = tuple(dict.fromkeys(str(warning.message) for warning in complaints))

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from analysis.errors import ModelError
+from analysis.estimands import apply_estimand
 from analysis.imputation.analyse import Ancova, ancova
 from analysis.imputation.courses import Course
+from analysis.imputation.estimand import analysis_formula
 from analysis.imputation.jackknife import Refits, conditional_mean, refit
 from analysis.imputation.layout import lay_out
 from analysis.instruments import Instrument, find_instrument
-from analysis.relief.model import default_formula, model_frame
+from analysis.relief.model import formula_of, model_frame
 from analysis.relief.questions import Question, questions_of
 from analysis.sensitivity.departure import departures
 from analysis.studies.records import Measure, Study
@@ -83,9 +85,9 @@ class Setting:
 def set_up(trial: Trial, measure: str | None = None, cluster: str | None = None) -> Setting:
     """Lay a trial out and fit its imputation model, with all patients and without each.
 
-    The imputation model is that of relief in its default form: baseline and therapy by visit and
-    the study's covariates, with an unstructured covariance. The completed scores are analysed at
-    each visit with therapy, baseline and covariates.
+    The data are those of the primary estimand. The imputation model has the study's formula, by
+    default baseline and therapy by visit and the covariates, with an unstructured covariance; the
+    completed scores are analysed at each visit with the same terms, without the visit.
 
     Parameters
     ----------
@@ -100,6 +102,7 @@ def set_up(trial: Trial, measure: str | None = None, cluster: str | None = None)
     ModelError
         Nothing to analyse, no baseline, or the engine's reason.
     """
+    trial = apply_estimand(trial, None, measure).trial
     study, chosen = trial.study, trial.measure(measure)
     frame, left_out = _everyone(trial, measure)
     if "baseline" not in frame:
@@ -107,21 +110,19 @@ def set_up(trial: Trial, measure: str | None = None, cluster: str | None = None)
             f"Nobody has a value of {chosen.label} at baseline, and imputation stands on it. Map "
             "the baseline visit in the study file."
         )
-    therapies = list(frame["therapy"].cat.categories)
-    visits, compared = list(frame["visit"].cat.categories), len(therapies) > 1
-    formula = default_formula(study, len(visits) == 1, compared, True)
-    gone = departures(trial, frame)
+    therapies, visits = (list(frame[name].cat.categories) for name in ("therapy", "visit"))
+    formula, gone = formula_of(study, frame), departures(trial, frame)
     if cluster is not None:
         named = trial.patients.set_index("patient")[cluster]
         frame = frame.assign(**{cluster: frame["patient"].map(named)})
-    reference = study.comparator if study.comparator in therapies else therapies[0]
     panel = lay_out(
-        frame, formula, subject="patient", visit="visit", arm="therapy", reference=reference,
+        frame, formula, subject="patient", visit="visit", arm="therapy",
+        reference=study.comparator if study.comparator in therapies else therapies[0],
         week="week", cluster=cluster, covariance="us" if len(visits) > 1 else "diag",
         events=gone[["patient", "visit", "kind"]].assign(strategy="MAR"),
     )  # fmt: skip
     refits = refit(panel, by_cluster=cluster is not None)
-    analysis = ancova(panel, default_formula(study, True, compared, True), baseline="baseline")
+    analysis = ancova(panel, analysis_formula(study, panel), baseline="baseline")
     means = conditional_mean(refits, analysis)
     instrument = find_instrument(chosen.instrument, study.instruments)
     return Setting(
@@ -135,42 +136,28 @@ def set_up(trial: Trial, measure: str | None = None, cluster: str | None = None)
 
 
 def _everyone(trial: Trial, measure: str | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of the model of relief, and one without a value for who has nothing after baseline."""
-    frame, left_out = model_frame(trial, measure)
-    if frame.empty:
+    """A row for everyone at every visit that anyone attended, and who had to be left out.
+
+    Therapies of which nobody was seen after baseline say nothing, and are left out whole.
+    """
+    frame, left_out = model_frame(trial, measure, every_visit=True)
+    seen = frame[frame["value"].notna()]
+    if seen.empty:
         raise ModelError(
             "No patient has a value after baseline that can be analysed. Check the visits and "
             "measures of the study file."
         )
-    chosen = trial.measure(measure)
-    names = [name for name in frame if name not in ("patient", "therapy", "visit", "week", "value")]
-    patients = trial.patients.assign(baseline=trial.baseline(chosen.name).to_numpy())
-    absent = patients[~patients["patient"].isin(frame["patient"])]
-    absent = absent[absent[names].notna().all(axis=1) & absent["therapy"].isin(_present(frame["therapy"]))]
-    for name in names:
-        if isinstance(frame[name].dtype, pd.CategoricalDtype):
-            absent = absent[absent[name].isin(frame[name].cat.categories)]
-    visits = _present(frame["visit"])
-    weeks = {visit.name: visit.week for visit in trial.study.followup}
-    rows = absent[["patient", "therapy", *names]].assign(
-        visit=visits[0], week=weeks[visits[0]], value=float("nan")
+    visits, therapies = (
+        list(seen[name].cat.remove_unused_categories().cat.categories)
+        for name in ("visit", "therapy")
     )
-    both = pd.concat([frame.astype({"therapy": str, "visit": str}), rows.astype({"therapy": str})])
-    for name in names:
-        both[name] = both[name].astype(frame[name].dtype)
-    both = both.assign(
-        therapy=pd.Categorical(both["therapy"], _present(frame["therapy"])),
-        visit=pd.Categorical(both["visit"], visits),
+    silent = frame.loc[~frame["therapy"].isin(therapies), "patient"].nunique()
+    frame = frame[frame["visit"].isin(visits) & frame["therapy"].isin(therapies)]
+    frame = frame.assign(
+        visit=pd.Categorical(frame["visit"].astype(str), visits),
+        therapy=pd.Categorical(frame["therapy"].astype(str), therapies),
     )
-    return both.reset_index(drop=True), _still_out(left_out, len(absent))
-
-
-def _present(column: pd.Series) -> list[str]:
-    return list(column.cat.remove_unused_categories().cat.categories)
-
-
-def _still_out(left_out: pd.DataFrame, back: int) -> pd.DataFrame:
-    """Who is left out when those without a value after baseline, but with all else, are not."""
-    first = left_out["reason"] == "no value after baseline"
-    rest = left_out.assign(n=left_out["n"] - first * back)
-    return rest[rest["n"] > 0].reset_index(drop=True)
+    if silent:
+        row = pd.DataFrame({"reason": ["nobody of the therapy was seen after baseline"], "n": [silent]})
+        left_out = pd.concat([left_out, row], ignore_index=True)
+    return frame.reset_index(drop=True), left_out
