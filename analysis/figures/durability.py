@@ -112,7 +112,8 @@ def joint_relief(frame: pd.DataFrame, comparator: str) -> pd.DataFrame:
     for therapy in [name for name in short.index if name in long.index and name in loss.index]:
         variances = [float(part.loc[therapy, "std_error"]) ** 2 for part in (short, long, loss)]
         records.append({
-            "therapy": therapy, "short": short.loc[therapy, "estimate"], "long": long.loc[therapy, "estimate"],
+            "therapy": therapy,
+            "short": short.loc[therapy, "estimate"], "long": long.loc[therapy, "estimate"],
             "var_short": variances[0], "var_long": variances[1],
             "cov": (variances[0] + variances[1] - variances[2]) / 2,
             "df": float(min(short.loc[therapy, "df"], long.loc[therapy, "df"])),

@@ -19,6 +19,7 @@ from analysis.mmrm.patterns import Pattern, merge
 from analysis.mmrm.reading import (
     Constants,
     Levels,
+    alike,
     declared_levels,
     extremes,
     margins_of,
@@ -33,6 +34,7 @@ def read_batches(
     formula: str, batches: Iterable[object], roles: Mapping[str, str | None],
     levels: Levels | None, centre: Constants | None, scale: Constants | None,
     progress: Callable[[int], None] | None, clda: EqualAt | None = None,
+    like: Design | None = None,
 ) -> tuple[Design, tuple[Pattern, ...], float]:  # fmt: skip
     """One pass over frames: the design, patterns in stored columns, and Σ ω_i log w_ij.
 
@@ -44,15 +46,16 @@ def read_batches(
     if not isinstance(formula, str) or formula.count("~") != 1:
         raise ModelError(f"The formula {formula!r} cannot be read. Write it as outcome ~ terms.")
     parsed = parse(formula)
-    if parsed.learns:
+    if parsed.learns and like is None:
         raise ModelError(
             f"{', '.join(parsed.learns)} learns its columns from all rows, and batches are read "
-            "once. Compute it as columns of the data, or use from_frame."
+            "once. Pass like=, statistics of a sample made with from_frame, or compute it as "
+            "columns of the data."
         )
     named = Roles(parsed.outcome, **roles)
     named.refuse_nameless()
-    declared = declared_levels(levels, named, parsed)
-    total = _Total(formula, parsed, named, roles, declared, centre, scale, clda)
+    declared = declared_levels(alike(levels, like, formula), named, parsed)
+    total = _Total(formula, parsed, named, roles, declared, centre, scale, clda, like)
     for chunk in _whole_patients(_frames(batches, parsed, named, progress), named.subject):
         total.add(chunk)
     return total.finished()
@@ -64,10 +67,10 @@ class _Total:
     def __init__(
         self, formula: str, parsed: ParsedFormula, named: Roles,
         roles: Mapping[str, str | None], levels: Mapping[str, pd.Index], centre: Constants | None,
-        scale: Constants | None, clda: EqualAt | None,
+        scale: Constants | None, clda: EqualAt | None, like: Design | None,
     ) -> None:  # fmt: skip
         self.formula, self.parsed, self.named, self.roles = formula, parsed, named, roles
-        self.levels, self.constants, self.clda = levels, (centre, scale), clda
+        self.levels, self.constants, self.clda, self.like = levels, (centre, scale), clda, like
         self.design: Design | None = None
         self.patterns: tuple[Pattern, ...] = ()
         self.logs = 0.0
@@ -83,7 +86,7 @@ class _Total:
                 settled = self._settled_levels(chunk)
                 design = read_frame(
                     self.formula, chunk, self.roles, settled, *self.constants, trim=False,
-                    clda=self.clda,
+                    clda=self.clda, like=self.like,
                 )  # fmt: skip
                 rows, self.design = design.observations, design.without_rows()
                 margins = design.margins

@@ -48,7 +48,7 @@ def simulate(
     conditional : bool
         Keep the outcomes that `data` have and draw the others given them (imputation).
     covariances : ndarray, shape (n_draws, groups, m, m), optional
-        Σ of each draw for sampled parameters (`draw_covariances`); the estimate if left out.
+        Σ of each draw for sampled parameters (`covariance_draws`); the estimate if left out.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def simulate(
     normal = noise.standard_normal((n_draws, len(rows.usable)))
     beta = np.broadcast_to(estimates.beta, (n_draws, len(estimates.beta)))
     if parameters == "sampled":
-        beta = beta + source.standard_normal(beta.shape) @ _lower(estimates.root).T
+        beta = beta + source.standard_normal(beta.shape) @ lower_root(estimates.root).T
     if covariances is None:
         drawn = _outcomes(rows, estimates, beta, normal, conditional)
     else:
@@ -103,7 +103,14 @@ def _refuse_options(
         )
 
 
-def _generator(seed: Seed) -> np.random.Generator:
+def generator_of(seed: Seed) -> np.random.Generator:
+    """The source of random numbers that a seed stands for.
+
+    Raises
+    ------
+    ModelError
+        It is neither a whole number from 0 nor a Generator.
+    """
     if isinstance(seed, np.random.Generator):
         return seed
     if not isinstance(seed, int | np.integer) or seed < 0:
@@ -114,7 +121,7 @@ def _generator(seed: Seed) -> np.random.Generator:
 def _streams(seed: Seed) -> tuple[np.random.Generator, np.random.Generator]:
     """Sources of the residuals and of the parameters."""
     try:
-        noise, source = _generator(seed).spawn(2)
+        noise, source = generator_of(seed).spawn(2)
     except TypeError as error:
         raise ModelError(
             "This Generator cannot be split into streams. Make it with numpy.random.default_rng."
@@ -122,7 +129,19 @@ def _streams(seed: Seed) -> tuple[np.random.Generator, np.random.Generator]:
     return noise, source
 
 
-def _lower(root: Array) -> Array:
+def covariance_stream(seed: Seed) -> np.random.Generator:
+    """A source for drawing covariances that `simulate` with the same seed does not use.
+
+    Raises
+    ------
+    ModelError
+        A seed that is none.
+    """
+    generator = generator_of(seed)
+    return generator.spawn(1)[0] if isinstance(seed, np.random.Generator) else generator.spawn(3)[2]
+
+
+def lower_root(root: Array) -> Array:
     """The lower triangular root of root root', which does not depend on which root it was."""
     triangle = np.linalg.qr(root.T, mode="r").T
     return triangle * np.where(np.diag(triangle) < 0, -1.0, 1.0)
@@ -153,70 +172,3 @@ def _outcomes(
         errors /= np.sqrt(rows.precision[place])[..., None]
         values[:, place] += np.moveaxis(errors, 2, 0)
     return values
-
-
-def draw_covariances(sigma: Array, cov_sigma: Array, n_draws: int, seed: Seed) -> Array:
-    """Draw unstructured covariances from the normal approximation to their sampling distribution.
-
-    The approximation is made in the elements θ of the Cholesky factor, its diagonal on the log
-    scale, with covariance J⁻¹ W J⁻ᵀ for J = ∂σ/∂θ: every draw is positive definite.
-
-    Parameters
-    ----------
-    sigma : ndarray, shape (groups, m, m)
-        Estimate.
-    cov_sigma : ndarray, shape (groups · k, groups · k)
-        Covariance of its elements on and below the diagonal, by rows, group after group
-        (k = m (m + 1) / 2): the inverse of the observed information.
-    n_draws : int
-    seed : int or numpy.random.Generator
-
-    Returns
-    -------
-    ndarray, shape (n_draws, groups, m, m)
-
-    Raises
-    ------
-    ModelError
-        `cov_sigma` has another shape or is not positive definite.
-
-    References
-    ----------
-    Pinheiro and Bates 1996 for the coordinates.
-    """
-    groups, m = sigma.shape[:2]
-    rows, columns = np.tril_indices(m)
-    diagonal, k = rows == columns, len(rows)
-    lower = np.linalg.cholesky(sigma)
-    if np.shape(cov_sigma) != (groups * k, groups * k):
-        raise ModelError(
-            f"The covariance of the covariance's elements has shape {np.shape(cov_sigma)}; "
-            f"{groups} groups of {m} visits need {(groups * k, groups * k)}."
-        )
-    try:
-        half = np.linalg.cholesky(cov_sigma)
-    except np.linalg.LinAlgError as error:
-        raise ModelError(
-            "The covariance of the covariance's elements is not positive definite, so nothing can "
-            "be drawn from it. Draw with the covariance at the estimate."
-        ) from error
-    centre, jacobian = lower[:, rows, columns], np.zeros((groups * k, groups * k))
-    for g in range(groups):
-        jacobian[g * k : (g + 1) * k, g * k : (g + 1) * k] = _jacobian(lower[g])
-    centre[:, diagonal] = np.log(centre[:, diagonal])
-    normal = _generator(seed).standard_normal((n_draws, groups * k))
-    steps = normal @ _lower(np.linalg.solve(jacobian, half)).T
-    theta = centre + steps.reshape(n_draws, groups, k)
-    factors = np.zeros((n_draws, groups, m, m))
-    factors[..., rows, columns] = np.where(diagonal, np.exp(np.where(diagonal, theta, 0)), theta)
-    return factors @ np.swapaxes(factors, -1, -2)
-
-
-def _jacobian(lower: Array) -> Array:
-    """Derivatives of the elements of L L' in L below and log L on the diagonal; shape (k, k)."""
-    rows, columns = np.tril_indices(len(lower))
-    unit = np.where(rows == columns, lower[rows, columns], 1.0)
-    return (
-        (rows[:, None] == rows) * lower[columns[:, None], columns]
-        + (columns[:, None] == rows) * lower[rows[:, None], columns]
-    ) * unit

@@ -63,6 +63,8 @@ class Fitted:
         Covariance groups; one of no name where all patients share a covariance.
     notes : tuple of str
         What a reader should know of the data and the covariance.
+    times : tuple of float, or None
+        When the visits are, for structures in time.
     """
 
     design: Design
@@ -78,6 +80,7 @@ class Fitted:
     attempts: tuple[Attempt, ...]
     groups: tuple[object, ...]
     notes: tuple[str, ...]
+    times: tuple[float, ...] | None = None
 
     @property
     def covariance(self) -> pd.DataFrame | dict[object, pd.DataFrame]:

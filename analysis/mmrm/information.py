@@ -44,8 +44,9 @@ class Information:
 
 
 def information(
-    stack: Stack, model: CovarianceModel, values: Array, point: Point, bent: Curvature
-) -> Information | None:
+    stack: Stack, model: CovarianceModel, values: Array, point: Point, bent: Curvature,
+    shift: Array | float = 0.0,
+) -> Information | None:  # fmt: skip
     """Observed information of the natural parameters, or None where it is not definite.
 
     Parameters
@@ -56,10 +57,12 @@ def information(
         Natural parameters.
     point, bent
         The likelihood there and its derivatives, every part of them computed there.
+    shift : ndarray, shape (k, k), or float
+        Added to the second derivatives (`analysis.mmrm.sas.scale_shift`).
     """
     jacobian = model.jacobian(values, "natural")
     hessian = jacobian.T @ bent.hessian @ jacobian
-    hessian = hessian + model.bend(values, bent.score, "natural")
+    hessian = hessian + model.bend(values, bent.score, "natural") + shift
     scale = np.sqrt(np.maximum(np.diag(hessian), 0.0))
     if not np.all(scale > 0):
         return None

@@ -164,15 +164,26 @@ def average_information(stack: Stack, point: Point) -> Array:
 
 
 def minimum_norm_equations(stack: Stack, point: Point) -> tuple[Array, Array]:
-    """Matrix and right side of MIVQUE0's equations; `point` is at Ω = I."""
+    """Matrix and right side of MIVQUE0's equations; `point` is at Ω = I.
+
+    For the full likelihood, without what estimating β takes from the residuals.
+    """
     errors = _errors(point)
     residual = stack.by_pattern(errors[:, :, None] * errors[:, None, :])
-    lost = _spread(stack, point, errors) - residual
-    middle = stack.weight[:, None, None] * point.inverses - 2 * lost
+    right = _by_parameter(2 * stack.by_group(residual))
+    middle = stack.weight[:, None, None] * point.inverses
+    if not point.reml:
+        return _blocks(stack, point.inverses, middle), right
+    middle = middle - 2 * (_spread(stack, point, errors) - residual)
     inner = (point.root.T @ slopes(stack, point) @ point.root)
     inner = inner.reshape(len(inner), -1)
-    matrix = _blocks(stack, point.inverses, middle) + inner @ inner.T
-    return matrix, _by_parameter(2 * stack.by_group(residual))
+    return _blocks(stack, point.inverses, middle) + inner @ inner.T, right
+
+
+def residual_sum(stack: Stack, point: Point) -> float:
+    """r'Ω⁻¹r, the residual sum of squares in the metric of the covariance."""
+    residuals = stack.rows[..., -1] - stack.rows[..., :-1] @ point.beta
+    return float(stack.signed(residuals * _errors(point)).sum())
 
 
 def slopes(stack: Stack, point: Point) -> Array:

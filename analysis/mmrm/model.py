@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.errors import ConvergenceWarning, ModelError
-from analysis.mmrm.covariance import CovarianceModel, find_structure, structure_name
+from analysis.mmrm.covariance import CovarianceModel, structure_name
 from analysis.mmrm.design import Design
 from analysis.mmrm.fitted import Attempt
 from analysis.mmrm.identify import order_notes
@@ -190,7 +190,9 @@ class MMRM:
             degrees of freedom (Bell and McCaffrey) in place of Satterthwaite's and
             Kenward-Roger's.
         emulate : {"sas"}, optional
-            Stop where SAS PROC MIXED stops, to reproduce its digits.
+            Start, move and stop as SAS PROC MIXED does, to reproduce its digits: for us, cs, csh,
+            ar1h, toeph and adh, and for ar1 and toep with one covariance group. For the others no
+            published listing tells how SAS begins, and they are refused.
 
         Raises
         ------
@@ -236,12 +238,8 @@ class MMRM:
         return found
 
     def _structure(self, name: str, n_groups: int) -> CovarianceModel:
-        times = None if self.times is None else np.array(self.times)
         design = self.design
-        structure = find_structure(
-            name, [str(v) for v in design.visits], times, [str(m) for m in design.measures]
-        )
-        return CovarianceModel("us" if len(design.positions) == 1 else name, structure, n_groups)
+        return CovarianceModel.of(name, design.visits, design.measures, self.times, n_groups)
 
     def leave_one_out(self) -> Iterator[LeftOut]:
         """Refit without each patient in turn, for a jackknife; the first structure named is used.
@@ -275,7 +273,7 @@ class MMRM:
     ) -> MMRMResults:  # fmt: skip
         design = self.design
         work = self._workspace(name, statistics, groups)
-        optimum, known = work.search(emulate)
+        optimum, known = work.search(emulate, design)
         model, basis = work.model, work.basis
         # Without the patients' rows there is no sandwich.
         rows = design.observations is not None
@@ -303,6 +301,7 @@ class MMRM:
             attempts=(*before, Attempt(name, len(groups) > 1, "used")),
             groups=tuple(groups),
             notes=(*design.notes, *order_notes(model.name, work.visits)),
+            times=self.times,
         )
 
 

@@ -30,7 +30,7 @@ Constants = Mapping[str, float]
 def read_frame(
     formula: str, data: pd.DataFrame, roles: Mapping[str, str | None], levels: Levels | None = None,
     centre: Constants | None = None, scale: Constants | None = None, trim: bool = True,
-    clda: EqualAt | None = None,
+    clda: EqualAt | None = None, like: Design | None = None,
 ) -> Design:  # fmt: skip
     """Tie a formula to a frame.
 
@@ -48,6 +48,8 @@ def read_frame(
         Leave out levels that nobody has.
     clda : tuple of (str, object), optional
         A factor of the formula and the visit at which all its levels share one mean.
+    like : Design, optional
+        Of the same formula: its levels, and what its transforms learnt.
 
     Raises
     ------
@@ -67,9 +69,10 @@ def read_frame(
             f"The data have {short(data.columns)}."
         )
     named = Roles(parsed.outcome, **roles)
+    levels = alike(levels, like, formula)
     rows = observe(data, parsed, named, declared_levels(levels, named, parsed), trim)
     equal_at = read_equal_at(clda, parsed, named, rows.levels)
-    coding = _coding(parsed, rows, equal_at)
+    coding = _coding(parsed, rows, equal_at) if like is None or parsed.plain else like.coding
     factors = {
         name: found for name, found in rows.levels.items()
         if name in parsed.names or name in (named.visit, named.measure)
@@ -80,6 +83,24 @@ def read_frame(
         margins_of(rows, parsed, factors), rows.dropped, (*told(equal_at), *rows.notes), rows,
         equal_at,
     )  # fmt: skip
+
+
+def alike(levels: Levels | None, like: Design | None, formula: str) -> Levels | None:
+    """Levels declared, and else those of the design that these data shall be like.
+
+    Raises
+    ------
+    ModelError
+        That design is of another formula.
+    """
+    if like is None:
+        return levels
+    if like.formula != formula:
+        raise ModelError(
+            f"like= has the formula {like.formula!r}, and {formula!r} was asked for. Pass "
+            "statistics of the same formula."
+        )
+    return {**like.levels, **(levels or {})}
 
 
 def patterns_of(design: Design, rows: Observations) -> tuple[tuple[Pattern, ...], float]:

@@ -14,7 +14,9 @@ from analysis.errors import ModelError
 from analysis.mmrm.anova import anova
 from analysis.mmrm.combination import Combinations, read_weights
 from analysis.mmrm.contrasts import ALWAYS_ZERO, NOT_ESTIMABLE, Contrasts, WaldTest, t_inference
-from analysis.mmrm.draw import simulate
+from analysis.mmrm.covariance import CovarianceModel
+from analysis.mmrm.covariance_draws import draw_covariances
+from analysis.mmrm.draw import covariance_stream, simulate
 from analysis.mmrm.fitted import Fitted
 from analysis.mmrm.grid import Weights
 from analysis.mmrm.lsmeans import LSMeans, least_squares_means
@@ -244,13 +246,49 @@ class MMRMResults(Fitted):
         *,
         seed: int | np.random.Generator,
         conditional: bool = False,
-        parameters: Literal["fixed", "sampled"] = "fixed",
+        parameters: Literal["fixed", "sampled", "all"] = "fixed",
     ) -> Array:
-        """New outcomes from the fitted model, (n_draws, N); see `analysis.mmrm.draw.simulate`."""
+        """New outcomes from the fitted model, (n_draws, N); see `analysis.mmrm.draw.simulate`.
+
+        `parameters="all"` draws the covariance of each draw too (`draw_covariances`), which
+        "sampled" leaves at the estimate.
+        """
+        covariances = None
+        if parameters == "all":
+            covariances = self.draw_covariances(n_draws, seed=covariance_stream(seed))
+            parameters = "sampled"
         return simulate(
             self.design, self.estimates, data, n_draws=n_draws, seed=seed, parameters=parameters,
-            conditional=conditional,
+            conditional=conditional, covariances=covariances,
         )  # fmt: skip
+
+    def draw_covariances(self, n_draws: int, *, seed: int | np.random.Generator) -> Array:
+        """Covariances from the normal approximation to what the fit knows of Σ.
+
+        The approximation is made in the unbounded coordinates of the structure, so that every draw
+        has the structure and is positive definite; see `analysis.mmrm.covariance_draws`.
+
+        Parameters
+        ----------
+        n_draws : int
+        seed : int or numpy.random.Generator
+
+        Returns
+        -------
+        ndarray, shape (n_draws, groups, m, m)
+
+        Raises
+        ------
+        ModelError
+            Hardly any draw would be positive definite, or an option is not known.
+        """
+        model = CovarianceModel.of(
+            self.covariance_name, self.design.visits, self.design.measures, self.times,
+            len(self.groups),
+        )  # fmt: skip
+        return draw_covariances(
+            model, self.estimates.sigma, self.natural.to_numpy(), self.natural_cov, n_draws, seed
+        )
 
     def tidy(self) -> pd.DataFrame:
         """Coefficients as a frame: term, estimate, std_error, df, statistic, p_value, interval."""

@@ -79,6 +79,7 @@ class SufficientStatistics:
         group: str | None = None, weights: str | None = None, subject_weights: str | None = None,
         measure: str | None = None, levels: Levels | None = None, centre: Constants | None = None,
         scale: Constants | None = None, clda: EqualAt | None = None,
+        like: SufficientStatistics | None = None,
     ) -> SufficientStatistics:  # fmt: skip
         """Reduce a frame.
 
@@ -103,6 +104,10 @@ class SufficientStatistics:
         clda : tuple of (str, object), optional
             A factor of the formula and the visit at which all its levels share one mean; see
             `MMRM.from_formula`.
+        like : SufficientStatistics, optional
+            Of the same formula. Its levels are taken where none are declared, and what its
+            transforms learnt (a spline's knots, the centres of `poly`), so that the two can be
+            added.
 
         Raises
         ------
@@ -111,7 +116,9 @@ class SufficientStatistics:
         """
         roles = {"subject": subject, "visit": visit, "group": group, "weights": weights,
                  "subject_weights": subject_weights, "measure": measure}  # fmt: skip
-        return cls._of(read_frame(formula, data, roles, levels, centre, scale, clda=clda))
+        return cls._of(
+            read_frame(formula, data, roles, levels, centre, scale, clda=clda, like=_design(like))
+        )
 
     @classmethod
     def with_rows(
@@ -129,7 +136,7 @@ class SufficientStatistics:
         group: str | None = None, weights: str | None = None, subject_weights: str | None = None,
         measure: str | None = None, levels: Levels | None = None, centre: Constants | None = None,
         scale: Constants | None = None, progress: Callable[[int], None] | None = None,
-        clda: EqualAt | None = None,
+        clda: EqualAt | None = None, like: SufficientStatistics | None = None,
     ) -> SufficientStatistics:  # fmt: skip
         """Reduce frames one after another, in one pass and the memory of one.
 
@@ -147,6 +154,10 @@ class SufficientStatistics:
             Left out: rounded means and standard deviations of the first batch.
         progress : callable, optional
             Called after each batch with the number of rows read so far.
+        like : SufficientStatistics, optional
+            As in `from_frame`. A formula whose transforms learn from all rows (splines, `poly`,
+            `scale`, `C`) needs it: knots are quantiles, which one pass in bounded memory cannot
+            give, and a second pass would read every file twice. Statistics of a sample do.
 
         Raises
         ------
@@ -155,7 +166,9 @@ class SufficientStatistics:
         """
         roles = {"subject": subject, "visit": visit, "group": group, "weights": weights,
                  "subject_weights": subject_weights, "measure": measure}  # fmt: skip
-        found = read_batches(formula, batches, roles, levels, centre, scale, progress, clda)
+        found = read_batches(
+            formula, batches, roles, levels, centre, scale, progress, clda, _design(like)
+        )
         return cls._from(*found)
 
     @classmethod
@@ -268,13 +281,6 @@ class SufficientStatistics:
         )
 
     @classmethod
-    def empty(
-        cls, columns: tuple[str, ...], n_visits: int, n_groups: int = 1
-    ) -> SufficientStatistics:
-        """Statistics of nobody: the start of a sum."""
-        return cls(columns, n_visits, (), n_groups)
-
-    @classmethod
     def from_block(
         cls, columns: tuple[str, ...], n_visits: int, n_groups: int, block: Block
     ) -> SufficientStatistics:
@@ -308,3 +314,14 @@ class SufficientStatistics:
             design.columns, len(design.positions), patterns, len(design.groups), log_weights,
             design.without_rows(),
         )  # fmt: skip
+
+
+def _design(like: SufficientStatistics | None) -> Design | None:
+    if like is None:
+        return None
+    if not isinstance(like, SufficientStatistics) or like.design is None:
+        raise ModelError(
+            "like= must be statistics that know their formula: made by from_frame, from_batches or "
+            "load."
+        )
+    return like.design

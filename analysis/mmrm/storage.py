@@ -1,12 +1,14 @@
 """The file of sufficient statistics: a zip of arrays and a header, without code or pickles.
 
-Format `lasting-relief-statistics`, version 1 or, with a baseline that arms share, 2. The file is a
-zip archive as `numpy.savez` writes it; every member is an array in numpy's own `.npy` format:
+Format `lasting-relief-statistics`, version 1; with a baseline that arms share, 2; with transforms in
+the formula, 3. The file is a zip archive as `numpy.savez` writes it; every member is an array in
+numpy's own `.npy` format:
 
 - `header`: bytes (uint8) of a JSON object: `format`, `version`, `formula`, `roles`, `levels` (by
   column: `kind` and `values`), `centre`, `scale`, `totals`, `dropped`, `notes`, `log_weights`,
   `columns` (names of the p design columns), `cells` and `people` (names of their columns); in
-  version 2 `clda`: a factor, and the position of the visit at which its levels share one mean.
+  version 2 `clda`: a factor, and the position of the visit at which its levels share one mean; in
+  version 3 `transforms`: what they learnt from all rows, as numbers (`analysis.mmrm.transforms`).
 - `group`, `n`, `size`, `rows` (int64, one entry per pattern) and `weight` (float64): covariance
   group, patients, visits attended, rows of the root, and sum of the patients' weights.
 - `visits` (int64): the visits of all patterns, one after another.
@@ -32,17 +34,19 @@ from numpy.typing import NDArray
 
 from analysis.errors import ModelError
 from analysis.mmrm.baseline import EqualAt, constrained, read_equal_at
-from analysis.mmrm.coding import PlainCoding, plain_coding
+from analysis.mmrm.coding import ComputedCoding, plain_coding
 from analysis.mmrm.design import Design
 from analysis.mmrm.formula import ParsedFormula, parse
 from analysis.mmrm.levels import decode_levels, encode_levels
 from analysis.mmrm.margins import PATIENTS, ROWS, Margins
 from analysis.mmrm.patterns import Pattern
 from analysis.mmrm.roles import Roles
+from analysis.mmrm.transforms import decode_transforms, encode_transforms
 
 FORMAT = "lasting-relief-statistics"
-# A reader that does not know of shared baselines must not take columns for what they are not.
-VERSION, SHARED_BASELINE = 1, 2
+# A reader that does not know of shared baselines or of transforms must not take columns for what
+# they are not.
+VERSION, SHARED_BASELINE, TRANSFORMED = 1, 2, 3
 ARRAYS = {
     "header": "|u1", "group": "<i8", "n": "<i8", "size": "<i8", "rows": "<i8", "weight": "<f8",
     "visits": "<i8", "roots": "<f8", "cells": "<i8", "people": "<i8",
@@ -120,13 +124,10 @@ def _whole(values: list[int]) -> NDArray[np.int64]:
 
 
 def _header(design: Design, log_weights: float) -> dict[str, object]:
-    if not isinstance(design.coding, PlainCoding):
-        raise ModelError(
-            f"The formula {design.formula!r} computes columns, and a file cannot carry how. Put "
-            "the computed columns into the data and name them in the formula."
-        )
     margins = design.margins
     shared: dict[str, object] = {}
+    if isinstance(design.coding, ComputedCoding):
+        shared = {"version": TRANSFORMED, "transforms": _transforms(design)}
     if design.equal_at is not None:
         factor, level = design.equal_at
         shared = {"version": SHARED_BASELINE, "clda": [factor, design.visits.index(level)]}
@@ -140,6 +141,26 @@ def _header(design: Design, log_weights: float) -> dict[str, object]:
         "log_weights": log_weights,
         "cells": list(margins.cells.columns), "people": list(margins.people.columns),
     }  # fmt: skip
+
+
+def _transforms(design: Design) -> dict[str, object]:
+    stored, margins = encode_transforms(design.coding), design.margins
+    try:
+        # As it will be read.
+        decode_transforms(
+            json.loads(json.dumps(stored)), parse(design.formula), design.levels, _means(margins)
+        )
+    except (ValueError, TypeError, LookupError) as error:
+        raise ModelError(
+            f"The formula {design.formula!r} computes columns in a way that a file cannot carry. "
+            "Put the computed columns into the data and name them in the formula."
+        ) from error
+    return stored
+
+
+def _means(margins: Margins) -> dict[str, float]:
+    rows = max(int(margins.cells[ROWS].sum()), 1)
+    return {name: total / rows for name, total in margins.totals.items()}
 
 
 def _arrays(path: Path) -> dict[str, NDArray]:
@@ -165,10 +186,10 @@ def _refuse_foreign(header: object, path: Path) -> None:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ValueError("its header names another format")
     version = header.get("version")
-    if version not in (VERSION, SHARED_BASELINE):
+    if version not in (VERSION, SHARED_BASELINE, TRANSFORMED):
         raise ModelError(
             f"{path.name} is of version {version!r} of the format; this program reads {VERSION} "
-            f"and {SHARED_BASELINE}. Update it, or save the statistics again with it."
+            f"to {TRANSFORMED}. Update it, or save the statistics again with it."
         )
 
 
@@ -176,15 +197,8 @@ def _design(header: Mapping, arrays: Mapping[str, NDArray]) -> Design:
     roles = Roles(**header["roles"])
     levels = {name: decode_levels(one) for name, one in header["levels"].items()}
     parsed = parse(header["formula"])
-    if not parsed.plain or parsed.outcome != roles.outcome:
+    if parsed.outcome != roles.outcome or parsed.plain == (header["version"] == TRANSFORMED):
         raise ValueError("its formula does not fit")
-    coding = plain_coding(
-        parsed, {name: levels[name] for name in sorted(parsed.names) if name in levels}
-    )
-    equal_at = _equal_at(header, parsed, roles, levels)
-    coding = constrained(coding, equal_at, roles.visit)
-    if list(coding.names) != header["columns"]:
-        raise ValueError("its columns do not follow from its formula")
     for name in ("centre", "scale", "totals"):
         values = header[name].values()
         if not all(type(v) in (int, float) and np.isfinite(v) for v in values):
@@ -200,6 +214,14 @@ def _design(header: Mapping, arrays: Mapping[str, NDArray]) -> Design:
             raise ValueError(f"{name} counts levels that are not there")
         tables[name] = table
     margins = Margins(factors, roles.visit, header["totals"], tables["cells"], tables["people"])
+    equal_at = _equal_at(header, parsed, roles, levels)
+    if parsed.plain:
+        used = {name: levels[name] for name in sorted(parsed.names) if name in levels}
+        coding = constrained(plain_coding(parsed, used), equal_at, roles.visit)
+    else:
+        coding = decode_transforms(header["transforms"], parsed, levels, _means(margins))
+    if list(coding.names) != header["columns"]:
+        raise ValueError("its columns do not follow from its formula")
     return Design(
         header["formula"], coding, tuple(sorted(parsed.names)), levels, roles, header["centre"],
         header["scale"], margins, header["dropped"], tuple(header["notes"]),

@@ -9,10 +9,11 @@ import numpy as np
 
 from analysis.errors import ModelError
 from analysis.mmrm.centring import Change, change
-from analysis.mmrm.coding import PlainCoding
+from analysis.mmrm.coding import ComputedCoding, PlainCoding
 from analysis.mmrm.design import Design
 from analysis.mmrm.levels import different
 from analysis.mmrm.patterns import Pattern
+from analysis.mmrm.transforms import same_transforms
 
 
 def united(
@@ -41,6 +42,12 @@ def united(
         )
     if first.columns != second.columns or type(first.coding) is not type(second.coding):
         _refuse(f"their columns differ ({list(first.columns)} against {list(second.columns)})")
+    computed = isinstance(first.coding, ComputedCoding)
+    if computed and not same_transforms(first.coding, second.coding):
+        _refuse(
+            f"the transforms of {first.formula!r} learnt other columns from the rows of each; make "
+            "the second with like= the first"
+        )
     design = replace(
         first, margins=first.margins + second.margins,
         dropped=dict(Counter(first.dropped) + Counter(second.dropped)),

@@ -9,10 +9,12 @@ import numpy as np
 
 from analysis.mmrm.basis import Basis, working_statistics
 from analysis.mmrm.covariance import CovarianceModel
+from analysis.mmrm.design import Design
 from analysis.mmrm.identify import judge, refuse_too_few, refuse_unidentified
 from analysis.mmrm.information import Information, information
+from analysis.mmrm.mivque import refuse_unpublished, starting_stack, starting_values
 from analysis.mmrm.optimise import Optimum, maximise
-from analysis.mmrm.sas import emulate_sas
+from analysis.mmrm.sas import emulate_sas, scale_shift
 from analysis.mmrm.stack import Stack
 from analysis.mmrm.start import starting_covariance
 from analysis.mmrm.statistics import SufficientStatistics
@@ -63,8 +65,16 @@ class Workspace:
         offset += basis.log_determinant() if reml else 0.0
         return cls(stack, basis, model, reml, float(offset), tuple(visits))
 
-    def search(self, emulate: str | None = None) -> tuple[Optimum, Information]:
+    def search(
+        self, emulate: str | None = None, design: Design | None = None
+    ) -> tuple[Optimum, Information]:
         """The maximum and what is known of Σ there.
+
+        Parameters
+        ----------
+        emulate : {"sas"}, optional
+        design : Design, optional
+            Of the data; an emulation reads their order from it.
 
         Raises
         ------
@@ -72,10 +82,16 @@ class Workspace:
             There is no maximum to stand on, and why.
         """
         if emulate == "sas":
-            optimum = emulate_sas(self.stack, self.model, self.reml, self.offset)
+            refuse_unpublished(self.model, design)
+            seen = starting_stack(self.stack, self.basis, self.model, design)
+            begin = starting_values(seen, self.model, self.reml)
+            optimum = emulate_sas(self.stack, self.model, self.reml, self.offset, begin)
         else:
             start = self.model.start(starting_covariance(self.stack, self.reml))
             optimum = maximise(self.stack, self.model, start, self.reml)
         values = self.model.natural_values(optimum.theta)
-        known = information(self.stack, self.model, values, optimum.point, optimum.curvature)
+        shift = scale_shift(self.model, values, optimum.curvature) if emulate == "sas" else 0.0
+        known = information(
+            self.stack, self.model, values, optimum.point, optimum.curvature, shift
+        )
         return optimum, judge(optimum, known, self.model, self.visits)

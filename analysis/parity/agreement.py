@@ -116,13 +116,11 @@ def agreement_with_sas(study: Study, data: pd.DataFrame, listing: Path | str) ->
         model = study.model(
             data, line["structure"], formula=SAS_FORMULA, weighted=bool(line["weighted"])
         )
-        emulated = line["structure"] == "us" and kind != "empirical"
-        for emulate in (None, "sas") if emulated else (None,):
+        for emulate in (None, "sas"):
             fit = model.fit(df=df, vcov=vcov, emulate=emulate)
             ours = fit.tidy().set_index("term").loc[SAS_TERM]
-            shown = f"{method}, emulated" if emulate else method
             weighted = " weighted" if line["weighted"] else ""
-            rows += _sas_rows(line, ours, f"{line['structure']}{weighted}", shown, bool(emulate))
+            rows += _sas_rows(line, ours, f"{line['structure']}{weighted}", method, bool(emulate))
     return pd.DataFrame(rows)
 
 
@@ -136,7 +134,8 @@ def _sas_rows(
     for quantity, short in names.items():
         theirs = line[f"sas_{short}"]
         yield {
-            "data": "SAS, emulated" if emulated else "SAS", "structure": structure, "method": method, "quantity": quantity,
+            "data": "SAS, emulated" if emulated else "SAS",
+            "structure": structure, "method": method, "quantity": quantity,
             "values": 1, "difference": abs(ours[quantity] / theirs - 1),
             "promised": EMULATED if emulated else STOPPED[quantity],
             "r_difference": abs(line[f"mmrm_{short}"] / theirs - 1),
@@ -299,8 +298,14 @@ def agreement_by_method(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement_by_sas_method(frame: pd.DataFrame) -> pd.DataFrame:
-    """Largest difference from SAS by structure and method, and R's mmrm from SAS beside it."""
+    """Largest difference from SAS by structure and method.
+
+    Beside it that of R's mmrm, and the largest of all quantities with SAS's iterations repeated.
+    """
     keys = ["structure", "method"]
+    repeated = frame["data"] == "SAS, emulated"
+    closest = bounded(frame[repeated]).groupby(keys, sort=False)["bound"].max().map(_shown)
+    frame = frame[~repeated]
     ours = bounded(frame)
     theirs = bounded(frame.assign(difference=frame["r_difference"], promised=FLOOR))
     parts = {}
@@ -310,6 +315,7 @@ def agreement_by_sas_method(frame: pd.DataFrame) -> pd.DataFrame:
         if quantity == "std_error":
             r = theirs[chosen].set_index(keys)["bound"].map(_shown)
             parts["standard error, R's mmrm"] = r
+    parts["all three, iterations repeated"] = closest
     return pd.DataFrame(parts).reindex(frame.set_index(keys).index.unique()).fillna("")
 
 

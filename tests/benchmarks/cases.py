@@ -49,7 +49,7 @@ class Case:
     ----------
     name, label : str
     trial : Trial
-    kind : {"chain", "first", "leave-out", "parquet", "many"}
+    kind : {"chain", "first", "leave-out", "parquet", "many", "draws"}
         How it is run; see `chains`.
     runs : int
         Of which the shortest counts.
@@ -76,6 +76,7 @@ class Case:
 
 KR = {"df": "kenward-roger"}
 MANY = 10_000
+DRAWS = 1_000
 
 CASES = (
     Case("fev", "FEV", FEV, runs=30, seconds=0.010),
@@ -99,6 +100,8 @@ CASES = (
          runs=2, seconds=6.0, gigabytes=1.0, large=True),
     Case("many", f"{MANY:,} simulated trials of 200 patients, two processes", made(200), "many",
          seconds=60.0, large=True),
+    Case("draws", f"{DRAWS:,} bootstrap draws of 500 patients × 5 visits, two processes", made(500),
+         "draws", seconds=20.0),
 )  # fmt: skip
 
 

@@ -15,11 +15,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-from cases import MANY, Case, Trial, case_named
-from clock import Measured, peak_gigabytes, shortest
-from trials import reference, trial
+from cases import DRAWS, MANY, Case, Trial, case_named
+from clock import Measured, children_seconds, peak_gigabytes, shortest
+from trials import dropouts, reference, trial
 
+from analysis.imputation.bootstrap import bootstrap_draws
+from analysis.imputation.working import working_model
 from analysis.mmrm import MMRM, SufficientStatistics
 from analysis.mmrm.contrasts import Contrasts
 from analysis.mmrm.results import MMRMResults
@@ -110,6 +113,18 @@ def many(case: Case) -> Measured:
     return Measured(time.perf_counter() - start, sum(taken))
 
 
+def draws(case: Case) -> Measured:
+    """Bootstrap draws of an imputation model on two processes, by the clock; the fit included."""
+    outcome, design, arm = dropouts(case.trial.patients)
+    start = time.perf_counter(), time.process_time()
+    group = np.zeros(len(arm), dtype=np.int64)
+    working = working_model(outcome, design, group, np.isfinite(outcome))
+    found = bootstrap_draws(working, arm, DRAWS, seed=1, processes=2)
+    assert len(found) == DRAWS
+    wall, own = time.perf_counter() - start[0], time.process_time() - start[1]
+    return Measured(wall, own + children_seconds())
+
+
 def _one_of_many(seed: int) -> float:
     start = time.process_time()
     case = case_named("many")
@@ -128,7 +143,8 @@ def measure(name: str, path: str = "") -> Measured:
     case = case_named(name)
     if case.kind == "parquet":
         return parquet(case, Path(path))
-    return {"chain": chain, "first": first, "leave-out": leave_out, "many": many}[case.kind](case)
+    return {"chain": chain, "first": first, "leave-out": leave_out, "many": many,
+            "draws": draws}[case.kind](case)  # fmt: skip
 
 
 if __name__ == "__main__":

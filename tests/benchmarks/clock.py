@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -62,6 +63,12 @@ def shortest(
         walls.append(time.perf_counter() - start[0])
         cpus.append(time.process_time() - start[1])
     return min(walls), min(cpus), found
+
+
+def children_seconds() -> float:
+    """Processor time of the processes that this one started and that have ended."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 def peak_gigabytes() -> float | None:

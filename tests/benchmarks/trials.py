@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[2]
 VISITS = 4
@@ -42,6 +43,24 @@ def trial(patients: int, seed: int = SEED, first: int = 0) -> pd.DataFrame:
             "y": y.ravel(),
         }
     )
+
+
+def dropouts(
+    patients: int, visits: int = 5, seed: int = SEED
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Outcomes (n, m) with a tenth lost at each visit, design (n, m, 3 m), and two arms (n,)."""
+    rng = np.random.default_rng(seed)
+    arm, base = np.arange(patients) % 2, rng.normal(50, 10, patients)
+    design = np.zeros((patients, visits, 3 * visits))
+    for visit in range(visits):
+        columns = slice(3 * visit, 3 * visit + 3)
+        design[:, visit, columns] = np.column_stack([np.ones(patients), arm, base])
+    root = np.linalg.cholesky(0.5 + 0.5 * np.eye(visits))
+    outcome = design @ np.tile([1.0, 2.0, 0.5], visits)
+    outcome += 5 * rng.standard_normal((patients, visits)) @ root.T
+    gone = np.cumsum(rng.random((patients, visits)) < 0.1, axis=1) > 0
+    outcome[gone & (np.arange(visits) > 0)] = np.nan
+    return outcome, design, arm
 
 
 def parts(patients: int) -> Iterator[pd.DataFrame]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import lost_visits
@@ -21,8 +20,6 @@ from analysis.imputation.working import working_panel
 
 BOUND = 4.5
 EXACT = 1e-10
-# The limit on two processes; one takes about a tenth of it.
-SECONDS = 20.0
 
 
 def panel_of(arrays, strategy="JR"):
@@ -181,8 +178,10 @@ def test_a_model_that_sees_no_value_is_refused():
         lost_visits.Arrays(arrays.outcome, arrays.design, arrays.group, nothing, arrays.arm).working()
 
 
-def test_a_thousand_draws_of_500_patients_by_5_visits_take_seconds():
+def test_each_draw_of_500_patients_by_5_visits_has_a_fit():
     arrays = made_up(n=500, m=5)
-    began = time.perf_counter()
-    bootstrap_draws(arrays.working(), arrays.arm, 1000, seed=1, processes=2)
-    assert time.perf_counter() - began < SECONDS
+    draws = bootstrap_draws(arrays.working(), arrays.arm, 200, seed=1)
+    assert (len(draws), draws.failed, draws.notes) == (200, 0, ())
+    assert np.isfinite(draws.beta).all()
+    assert (np.linalg.eigvalsh(draws.sigma) > 0).all()
+    assert (draws.counts.sum(axis=1) == 500).all()

@@ -14,7 +14,7 @@ FORMULA = "y ~ base + arm * visit"
 
 
 def made_up(seed: int, patients: int = 60, visits: int = 4, missing: float = 0.2) -> pd.DataFrame:
-    """A small trial: two arms, a baseline, correlated visits, values missing at random."""
+    """A small trial with weights: two arms, a baseline, values missing at random."""
     rng = np.random.default_rng(seed)
     spread = np.linspace(1, 2, visits)
     sigma = np.outer(spread, spread) * (0.5 + 0.5 * np.eye(visits))
@@ -29,6 +29,8 @@ def made_up(seed: int, patients: int = 60, visits: int = 4, missing: float = 0.2
             "visit": np.tile([f"v{k}" for k in range(visits)], patients),
             "arm": np.repeat(np.where(arm, "new", "a_usual"), visits),
             "base": np.repeat(base, visits),
+            "w": rng.uniform(0.5, 2, patients * visits),
+            "omega": np.repeat(rng.uniform(0.5, 2, patients), visits),
             "y": values.ravel(),
         }
     )

@@ -9,7 +9,7 @@ import pytest
 from after_fit import made_up, model
 
 from analysis.errors import ModelError
-from analysis.mmrm.draw import draw_covariances, simulate
+from analysis.mmrm.draw import simulate
 from analysis.mmrm.predict import predict
 
 FORMULA = "y ~ base + arm * visit"
@@ -124,20 +124,6 @@ def test_sampled_parameters_move_the_means_and_leave_the_residuals(fit, estimate
     np.testing.assert_allclose(left, 0, atol=1e-20)
 
 
-def test_covariances_are_drawn_about_the_estimate_with_their_covariance(fit, estimates):
-    tight = fit.cov_covariance_params().to_numpy() / 100
-    drawn = draw_covariances(estimates.sigma, tight, DRAWS, seed=4)
-    assert drawn.shape == (DRAWS, 1, 4, 4)
-    assert (np.linalg.eigvalsh(drawn) > 0).all()
-    rows, columns = np.tril_indices(4)
-    found = np.cov(drawn[:, 0, rows, columns].T)
-    error = np.sqrt((np.outer(np.diag(tight), np.diag(tight)) + tight**2) / DRAWS)
-    # The draws are normal in other coordinates; a tenth of the standard errors keeps the curve
-    # between them below 5 % of a variance.
-    scale = np.sqrt(np.outer(np.diag(tight), np.diag(tight)))
-    assert (np.abs(found - tight) <= ERRORS * error + 0.05 * scale).all()
-
-
 def test_rows_that_cannot_be_used_are_nan(fit, estimates):
     data = made_up(31).head(6)
     data.loc[2, "base"] = np.nan
@@ -154,13 +140,6 @@ def test_without_the_rows_of_the_fit_data_are_asked_for(fit, estimates):
         simulate(design, estimates, seed=1)
     given = simulate(design, estimates, made_up(31).head(4), seed=1)
     assert np.isfinite(given).all()
-
-
-def test_a_covariance_that_cannot_be_drawn_from_is_refused(estimates):
-    with pytest.raises(ModelError, match="need \\(10, 10\\)"):
-        draw_covariances(estimates.sigma, np.eye(4), 2, seed=1)
-    with pytest.raises(ModelError, match="not positive definite"):
-        draw_covariances(estimates.sigma, np.zeros((10, 10)), 2, seed=1)
 
 
 @pytest.mark.parametrize(

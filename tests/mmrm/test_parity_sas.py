@@ -24,16 +24,31 @@ KENWARD_ROGER = {"kr": "kenward-roger", "kr(linear)": "kenward-roger-linear"}
 # listings is 1.2e-4 off the optimum in a standard error and 4e-4 in degrees of freedom.
 STOPPED = 2e-4
 STOPPED_DF = 1e-3
-# With SAS's own start, steps and stopping rule nothing is left but rounding of its 15 digits.
+# With SAS's own start, steps and stopping rule nothing is left but rounding of its 15 digits
+# (oracle 6 of methods: section 17).
 EMULATED = 1e-10
 # R's mmrm in the same listing ended at the optimum.
 OPTIMUM = 1e-7
 OPTIMUM_DF = 1e-6
-# Where SAS's start and steps are known to be reproduced.
-REPRODUCED = ("us",)
 # Printed by SAS for us, with eight decimals.
 HISTORY = (3668.64862630, 3667.97607884, 3667.96276376)
 DECIMALS = 1e-8
+# Printed by SAS for FEV1 ~ 1, first three iterations: full likelihood, and a covariance an arm.
+ML_HISTORY = {
+    "csh": (3785.69206032, 3784.68460420, 3784.63181470),
+    "ar1h": (3740.38463715, 3739.94923064, 3739.94416707),
+    "toeph": (3723.97117660, 3722.35434629, 3722.29192210),
+    "toep": (3863.88173088, 3857.25442916, 3857.00809450),
+    "ar1": (3876.17236449, 3875.95386791, 3875.95352406),
+    "adh": (3713.82096231, 3713.25130778, 3713.24501787),
+}
+GROUPED_HISTORY = {
+    "cs": (3915.42143509, 3915.41985780),
+    "csh": (3764.60731530, 3764.55230713, 3764.55218946),
+    "ar1h": (3724.98333819, 3724.36860131, 3724.36099760),
+    "toeph": (3733.10604147, 3714.85122756, 3707.29806583),
+    "adh": (3689.01550504, 3688.84357899, 3688.84024388),
+}
 # methods: section 8.4.
 US_ESTIMATE, US_STD_ERROR, US_DF = 3.81972492174648, 0.66124382270307, 160.733266403768
 
@@ -125,8 +140,8 @@ def test_the_sandwich_agrees_with_empirical_of_sas(model, listing, structure, we
 
 
 @pytest.mark.parametrize("ddfm", KENWARD_ROGER)
-@pytest.mark.parametrize("structure", REPRODUCED)
-def test_emulating_sas_gives_the_digits_it_printed(model, listing, structure, ddfm):
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_oracle_6_emulating_sas_gives_the_digits_it_printed(model, listing, structure, ddfm):
     expected = _row(listing, structure, ddfm)
     fit = model(structure).fit(df="kenward-roger", vcov=KENWARD_ROGER[ddfm], emulate="sas")
     ours = _arm(fit)
@@ -141,18 +156,12 @@ def test_emulating_sas_gives_the_digits_it_printed(model, listing, structure, dd
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("structure", REPRODUCED)
-def test_emulating_sas_gives_the_digits_of_its_sandwich(model, listing, structure, weighted):
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_oracle_6_emulating_sas_gives_the_digits_of_its_sandwich(model, listing, structure, weighted):
     expected = _sandwich_row(listing, structure, weighted)
     ours = _arm(model(structure, weighted).fit(vcov="CR0", emulate="sas"))
     assert ours["estimate"] == pytest.approx(expected["sas_est"], rel=EMULATED)
     assert ours["std_error"] == pytest.approx(expected["sas_se"], rel=EMULATED)
-
-
-@pytest.mark.parametrize("structure", [s for s in STRUCTURES if s not in REPRODUCED])
-def test_emulating_sas_is_refused_where_its_digits_are_not_reproduced(model, structure):
-    with pytest.raises(ModelError, match="emulate='sas'"):
-        model(structure).fit(df="kenward-roger", emulate="sas")
 
 
 def test_emulating_sas_repeats_its_iteration_history(model):
@@ -162,6 +171,30 @@ def test_emulating_sas_repeats_its_iteration_history(model):
     assert ours["estimate"] == pytest.approx(US_ESTIMATE, rel=EMULATED)
     assert ours["std_error"] == pytest.approx(US_STD_ERROR, rel=EMULATED)
     assert ours["df"] == pytest.approx(US_DF, rel=EMULATED)
+
+
+@pytest.mark.parametrize("structure", ML_HISTORY)
+def test_oracle_6_emulating_sas_repeats_its_iterations_by_full_likelihood(shared_data, structure):
+    found = FEV.model(fev(shared_data), structure, formula="FEV1 ~ 1", reml=False)
+    values = found.fit(emulate="sas").log["value"].to_numpy()[1:4]
+    np.testing.assert_allclose(values, ML_HISTORY[structure], rtol=0, atol=DECIMALS)
+
+
+@pytest.mark.parametrize("structure", GROUPED_HISTORY)
+def test_oracle_6_emulating_sas_repeats_its_iterations_by_arm(shared_data, structure):
+    found = FEV.model(fev(shared_data), structure, formula="FEV1 ~ 1", grouped=True)
+    printed = GROUPED_HISTORY[structure]
+    values = found.fit(emulate="sas").log["value"].to_numpy()[1 : len(printed) + 1]
+    np.testing.assert_allclose(values, printed, rtol=0, atol=DECIMALS)
+
+
+@pytest.mark.parametrize(("structure", "grouped"), [("ar1", True), ("toep", True), ("diag", False)])
+def test_emulating_sas_is_refused_where_no_listing_shows_how_it_begins(
+    shared_data, structure, grouped
+):
+    found = FEV.model(fev(shared_data), structure, formula=FORMULA, grouped=grouped)
+    with pytest.raises(ModelError, match=f"cannot be had for covariance='{structure}'.*known from"):
+        found.fit(emulate="sas")
 
 
 def test_without_emulation_the_search_goes_on_to_the_optimum_that_sas_stopped_short_of(model):

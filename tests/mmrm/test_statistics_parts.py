@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -225,18 +228,51 @@ def test_a_covariate_that_changes_within_patients_is_taken_as_it_changes(trial):
     moving = trial.assign(now=np.random.default_rng(3).normal(2, 1, len(trial)))
     formula = "y ~ now * visit + arm"
     design, statistics = SufficientStatistics.with_rows(formula, moving, **ROLES)
-    direct = SufficientStatistics.empty(design.columns, 4)
-    for block in design.blocks():
-        direct = direct + SufficientStatistics.from_block(design.columns, 4, 1, block)
+    direct = reduce(
+        add,
+        (SufficientStatistics.from_block(design.columns, 4, 1, block) for block in design.blocks()),
+    )
     _alike(_fit(statistics), MMRM(design, direct).fit())
 
 
-def test_computed_columns_may_come_in_batches_unless_they_learn_from_all_rows(trial):
-    formula = "y ~ np.log(base) + arm * visit"
-    one = _fit(SufficientStatistics.from_frame(formula, trial, **ROLES))
-    _alike(_fit(SufficientStatistics.from_batches(formula, _cut(trial, 90), **ROLES)), one)
-    with pytest.raises(ModelError, match=r"poly\(base, 2\) learns its columns from all rows"):
-        SufficientStatistics.from_batches("y ~ poly(base, 2) + visit", _cut(trial, 90), **ROLES)
+COMPUTED = "y ~ np.log(base) + I(base**2) + arm * visit"
+LEARNING = (
+    "y ~ poly(base, 2) + arm * visit",
+    "y ~ bs(base, df=4) + arm * visit",
+    "y ~ cr(base, df=4, constraints='center') * arm + visit",
+    "y ~ scale(np.log(base)) * visit + C(arm, contr.sum())",
+)
+
+
+def test_oracle_11_computed_columns_give_one_fit_from_a_frame_batches_and_parts(trial):
+    one = _fit(SufficientStatistics.from_frame(COMPUTED, trial, **ROLES))
+    _alike(_fit(SufficientStatistics.from_batches(COMPUTED, _cut(trial, 90), **ROLES)), one)
+    parts = [SufficientStatistics.from_frame(COMPUTED, part, **ROLES) for part in _cut(trial, 120)]
+    _alike(_fit(parts[0] + parts[1]), one)
+
+
+@pytest.mark.parametrize("formula", LEARNING)
+def test_oracle_11_what_transforms_learnt_is_shared_with_batches_and_parts(trial, formula):
+    one = SufficientStatistics.from_frame(formula, trial, **ROLES)
+    cut = _cut(trial, 80, 200)
+    batches = SufficientStatistics.from_batches(formula, cut, **ROLES, like=one)
+    _alike(_fit(batches), _fit(one))
+    parts = [SufficientStatistics.from_frame(formula, part, **ROLES, like=one) for part in cut]
+    _alike(_fit(parts[0] + parts[1] + parts[2]), _fit(one))
+
+
+def test_transforms_that_learnt_from_other_rows_are_neither_read_in_batches_nor_added(trial):
+    formula = LEARNING[0]
+    cut = _cut(trial, 120)
+    with pytest.raises(ModelError, match=r"poly\(base, 2\) learns its columns from all rows.*like="):
+        SufficientStatistics.from_batches(formula, cut, **ROLES)
+    one, two = (SufficientStatistics.from_frame(formula, part, **ROLES) for part in cut)
+    with pytest.raises(ModelError, match=r"learnt other columns.*like="):
+        one + two
+    with pytest.raises(ModelError, match="was asked for"):
+        SufficientStatistics.from_frame(FORMULA, trial, **ROLES, like=one)
+    with pytest.raises(ModelError, match="statistics that know their formula"):
+        SufficientStatistics.from_batches(formula, cut, **ROLES, like=trial)
 
 
 @pytest.mark.parametrize("form", ["table", "dataset", "reader", "batches"])

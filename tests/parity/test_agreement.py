@@ -145,7 +145,8 @@ def test_sas_is_met_to_its_stopping_rule_and_emulated_to_the_last_digits(
     assert (frame["difference"] <= frame["promised"]).all()
     assert set(frame["data"]) == {"SAS", "SAS, emulated"}
     table = agreement_by_sas_method(frame)
-    assert table.loc[("us", "DDFM=KR, emulated"), "standard error"] == "≤\xa01e-10"
+    assert len(table) == 32
+    assert (table["all three, iterations repeated"] == "≤\xa01e-10").all()
     # Where R's second-order term is R's alone, we are nearer to SAS than R is.
     assert table.loc[("us", "DDFM=KR"), "standard error, R's mmrm"] == "≤\xa02e-2"
     assert table.loc[("us", "DDFM=KR"), "standard error"] == "≤\xa01e-4"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.mmrm.covariance.coordinates import Coordinates
-from analysis.mmrm.covariance.structure import Structure
+from analysis.mmrm.covariance.structure import Structure, find_structure
 from analysis.mmrm.covariance.unstructured import pairs
 
 Array = NDArray[np.float64]
@@ -34,6 +34,18 @@ class CovarianceModel:
     name: str
     structure: Structure
     n_groups: int
+
+    @classmethod
+    def of(
+        cls, name: str, visits: Sequence[object], measures: Sequence[object],
+        times: Sequence[float] | None, n_groups: int,
+    ) -> CovarianceModel:  # fmt: skip
+        """The structure of that name for these visits; see `find_structure`."""
+        when = None if times is None else np.array(times, dtype=np.float64)
+        structure = find_structure(
+            name, [str(visit) for visit in visits], when, [str(measure) for measure in measures]
+        )
+        return cls("us" if len(visits) * len(measures) == 1 else name, structure, n_groups)
 
     @property
     def size(self) -> int:
