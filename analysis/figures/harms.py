@@ -120,6 +120,8 @@ def _say(
         lines.append(wrapped(f"Not estimable: {', '.join(absent)}", 95, 2))
     ax.set_title("\n".join(lines), loc="left", fontsize=7, color=SOFT)
     if shown.empty:
+        # A scale without a number on it would be made up.
+        ax.set(xticks=[], yticks=[])
         ax.annotate("No therapy has both relief and harm", (0.5, 0.6), ha="center",
                     xycoords="axes fraction", color=SOFT)  # fmt: skip
 
@@ -200,5 +202,6 @@ def _foot(ax: Axes, risks: pd.DataFrame, kept: list[str], left: int) -> None:
     if left:
         lines.append(f"{left} rarer kinds are in the table.")
     if not kept:
+        ax.set_xticks([])
         lines.append("Adverse events were not recorded.")
     ax.set_title("\n".join(lines), loc="left", fontsize=7, color=SOFT)

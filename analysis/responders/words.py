@@ -34,21 +34,38 @@ def responder_sentences(
     frame = found.frame[found.frame["horizon"] == horizon]
     definition = definition or str(found.frame["estimand"].iloc[0])
     frame = frame[frame["estimand"] == definition]
-    texts = [_of_therapy(frame, study, therapy, horizon, definition) for therapy in study.therapies]
+    counts = found.counts[found.counts["horizon"] == horizon]
+    counts = counts[counts["definition"] == definition].set_index("therapy")
+    texts = [
+        _of_therapy(frame, study, therapy, horizon, definition, _patients(counts, study, therapy))
+        for therapy in study.therapies
+    ]
     if study.simulated:
         return [f"Simulated data: {text[0].lower()}{text[1:]}" for text in texts]
     return texts
 
 
+def _patients(counts: pd.DataFrame, study: Study, therapy: str) -> str:
+    """Whom a share is of: where a low baseline keeps patients from being judged, that is said."""
+    if therapy not in counts.index or not counts.loc[therapy, "below_floor"]:
+        return "patients"
+    judged, all_of_it = (int(counts.loc[therapy, name]) for name in ("judged", "patients"))
+    least = study.minimum_count
+    # What is left of all patients would tell a small number of the others.
+    few = [n for n in (judged, all_of_it - judged) if 0 < n < least]
+    who = "patients with a complaint large enough at baseline to be judged by a percentage"
+    return who if few else f"{who} ({judged} of {all_of_it})"
+
+
 def _of_therapy(
-    frame: pd.DataFrame, study: Study, therapy: str, horizon: str, definition: str
+    frame: pd.DataFrame, study: Study, therapy: str, horizon: str, definition: str, patients: str
 ) -> str:
     who = "Of all patients" if study.therapy is None else f"With {therapy}"
     share, handling = _first(frame, "responders", therapy)
     if share is None:
         return f"{who}, nothing can be said about patients {definition} {WHEN[horizon]}."
     text = (
-        f"{who}, {_percent(share['estimate'])} of patients were {definition} {WHEN[horizon]}"
+        f"{who}, {_percent(share['estimate'])} of {patients} were {definition} {WHEN[horizon]}"
         f"{_between(share, study)} ({handling})"
     )
     gap, _ = _first(frame, "risk_difference", therapy, (handling,))

@@ -131,6 +131,17 @@ def test_figures_and_tables_answer_every_kind_of_study(name, tmp_path) -> None:
         assert all(len(row) == len(table.columns) for row in table.rows)
 
 
+def test_no_scale_is_drawn_where_adverse_events_were_not_recorded() -> None:
+    chosen = study(events=None)
+    harms = estimate_harms(trial([], chosen=chosen))
+    kinds = plot_harm_kinds(harms.frame, labels_of(chosen))
+    plane = plot_relief_harm(
+        relief_and_harm(relief_frame(chosen.therapies, CARE), harms, CARE), labels_of(chosen)
+    )
+    assert "not recorded" in kinds.get_title(loc="left")
+    assert not [*kinds.get_xticks(), *plane.get_xticks(), *plane.get_yticks()]
+
+
 def test_the_dots_stand_at_the_risks() -> None:
     harms = estimate_harms(trial([event("B01"), event("B02"), event("A01")]))
     ax = plot_harm_kinds(harms.frame, labels_of(study()))
