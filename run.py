@@ -3,8 +3,9 @@
 
     python3 run.py report [study.yml] [--output DIR] [--download]
     python3 run.py test [pytest options; paths are meant from the project's folder]
-    python3 run.py lab [JupyterLab options]
-    python3 run.py refresh
+    python3 run.py draft my_data.xlsx [--sheet NAME] [--patients FILE] [--output FILE] [...]
+    python3 run.py check my_study.yml [--download]
+    python3 run.py lab [JupyterLab options], python3 run.py refresh
 
 Needs Python 3.8 or later and nothing else. The environment (.venv) has Python 3.11 to 3.14 and the
 packages of requirements.lock, each checked by its hash; it is made again when the lock changes.
@@ -23,14 +24,13 @@ UV_VERSION = "0.13.9"
 PYTHONS = ((3, 11), (3, 14))
 SCRIPTS, SUFFIX = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
 PYTHON = ENVIRONMENT / SCRIPTS / ("python" + SUFFIX)
-HERE = {"cwd": str(ROOT)}
-QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False, **HERE}
+HERE, QUIET = {"cwd": str(ROOT)}, {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 LAB = ["--ip=127.0.0.1", "--ServerApp.root_dir=notebooks", "--LabApp.news_url=None",
        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
 TASKS = {
     # -P: a file called pandas.py in the folder of the data must not be imported.
-    "report": ["-P", "-m", "analysis.report"],
-    "test": ["-m", "pytest"],
+    "report": ["-P", "-m", "analysis.report"], "test": ["-m", "pytest"],
+    "draft": ["-P", "-m", "analysis.draft"], "check": ["-P", "-m", "analysis.draft.check"],
     "lab": ["-m", "jupyterlab", *LAB], "refresh": ["-m", "analysis.report.refresh"],
 }
 
@@ -45,7 +45,7 @@ def find_uv(variables):
     uv, room = TOOLS / ("uv" + SUFFIX), TOOLS / "fetched"
     for candidate in filter(None, (shutil.which("uv"), shutil.which(str(uv)))):
         # A shim of a version manager may stand on PATH and yet not work.
-        if not subprocess.run([candidate, "--version"], **QUIET).returncode:
+        if not subprocess.run([candidate, "--version"], **QUIET, **HERE).returncode:
             return candidate
     say(f"Fetching uv {UV_VERSION} into .tools (once) ...")
     shutil.rmtree(TOOLS, ignore_errors=True)
@@ -109,8 +109,8 @@ def variables_for_tasks():
 
 def run_task(task, words, variables):
     """Run a task to its end; Ctrl-C is left to it, so that it can stop its kernels."""
-    # Study files are meant from where the command was typed; other tasks belong to the project.
-    folder = os.getcwd() if task == "report" else str(ROOT)
+    # Files are meant from where the command was typed; other tasks belong to the project.
+    folder = os.getcwd() if task in ("report", "draft", "check") else str(ROOT)
     child = subprocess.Popen([str(PYTHON), *TASKS[task], *words], cwd=folder, env=variables)
     interrupted = False
     while True:

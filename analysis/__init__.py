@@ -10,6 +10,8 @@ from importlib import import_module
 _PLACES = {
     "read_study": "analysis.studies.load",
     "read_trial": "analysis.intake",
+    "check_study": "analysis.intake",
+    "draft_study": "analysis.draft",
     "MMRM": "analysis.mmrm.model",
     "estimate_relief": "analysis.relief",
     "Study": "analysis.studies.records",

@@ -57,6 +57,34 @@ def read_trial(path: str | Path, *, download: bool = False) -> Trial:
     return replace(trial, findings=findings)
 
 
+def check_study(path: str | Path, *, download: bool = False) -> pd.DataFrame:
+    """Read a study file and the data it names, and say what was found, errors included.
+
+    Parameters
+    ----------
+    path : str or Path
+        The study file.
+    download : bool
+        As for `read_trial`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `analysis.schema.FINDING_COLUMNS`, errors first. Nothing is analysed.
+
+    Raises
+    ------
+    StudyError
+        The study file cannot be used, or a data file is not there.
+    """
+    try:
+        return read_trial(path, download=download).findings
+    except DataError as error:
+        if error.findings is None:
+            raise
+        return error.findings
+
+
 def require_sound(findings: pd.DataFrame, name: str) -> None:
     """Stop at errors.
 

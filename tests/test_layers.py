@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     "errors", "schema", "instruments", "studies", "readers", "trial", "simulate", "validate", "intake",
-    "describe", "proportions", "estimands", "mmrm", "relief", "imputation", "sensitivity",
+    "draft", "describe", "proportions", "estimands", "mmrm", "relief", "imputation", "sensitivity",
     "responders", "harms", "parity", "tables", "figures", "sentences", "display", "report",
 )  # fmt: skip
 LONGEST = 400

@@ -141,6 +141,18 @@ def test_an_unknown_task_shows_the_tasks(door, capsys, words, code):
     assert not door.commands
 
 
+@pytest.mark.parametrize(
+    ("task", "here"), [("report", True), ("draft", True), ("check", True), ("lab", False)]
+)
+def test_files_are_meant_from_where_the_command_was_typed(door, monkeypatch, tmp_path, task, here):
+    typed = tmp_path / "typed"
+    typed.mkdir()
+    monkeypatch.chdir(typed)
+    monkeypatch.setattr(door, "PYTHON", Path(sys.executable))
+    monkeypatch.setitem(door.TASKS, task, ["-c", "import os, sys; sys.exit(os.getcwd() == sys.argv[1])"])
+    assert door.run_task(task, [str(typed.resolve())], dict(os.environ)) == here
+
+
 def test_the_exit_code_and_the_words_are_the_tasks(door, monkeypatch, tmp_path):
     monkeypatch.setattr(door, "PYTHON", Path(sys.executable))
     ends = "import os, sys; sys.exit(5 + (sys.argv[1:] == ['a b']) + (os.getcwd() == {!r}))"

@@ -27,10 +27,11 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "excel"), (b"PAR1", "parquet"), (b"<stata_dta>", "stata"),
     (b"$FL2", "spss"), (b"$FL3", "spss"), (b"HEADER RECORD*******", "xpt"),
     (_SAS7BDAT, "sas7bdat"), (b"\xd0\xcf\x11\xe0", "old_excel"), (b"\x1f\x8b", "gzip"),
-    (b"%PDF", "pdf"), (b"<!DOCTYPE", "html"), (b"<!doctype", "html"), (b"<html", "html"),
+    (b"%PDF", "pdf"),
 )  # fmt: skip
 # First byte of Stata files before version 13 (formats 104 to 115).
 _OLD_STATA = range(104, 116)
+_WEB_PAGE = (b"<!doctype", b"<html", b"<table", b"<?xml")
 
 
 def kind_of(path: Path, size: int) -> Kind:
@@ -68,4 +69,6 @@ def _begins_as(head: bytes) -> str:
             return kind
     if head[0] in _OLD_STATA and head[1:2] in (b"\x01", b"\x02"):
         return "stata_old"
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_WEB_PAGE):
+        return "html"
     return "text"

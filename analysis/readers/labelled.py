@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,24 +10,25 @@ from typing import Any
 import pandas as pd
 
 from analysis.errors import DataError
-from analysis.readers.finding import Finding, finding
+from analysis.readers.finding import Finding, finding, shorten
 from analysis.readers.header import check_width, column_names
 from analysis.readers.kinds import Kind
+from analysis.readers.probe import refuse_crashing
 
 Labels = dict[str, dict[object, str]]
 
 
 def read_labelled(
     path: Path, kind: Kind, max_columns: int
-) -> tuple[pd.DataFrame, Labels, list[Finding]]:
-    """Read a file of a statistics package, keeping its value labels beside the values.
+) -> tuple[pd.DataFrame, Labels, dict[str, str], list[Finding]]:
+    """Read a file of a statistics package, keeping its labels beside the values.
 
     Values that an SPSS file itself declares as missing are read as missing, with a note of how
     many. Dates come as dates.
 
     Returns
     -------
-    tuple of DataFrame, labels and findings
+    tuple of DataFrame, labels of values, labels of columns, and findings
         The first record is row 2, as it would be in a spreadsheet.
 
     Raises
@@ -43,19 +45,27 @@ def read_labelled(
         "sas7bdat": (pyreadstat.read_sas7bdat, {}),
     }
     read, options = readers[kind]
+    refuse_crashing(path, read.__name__)
     try:
-        _, head = read(str(path), metadataonly=True)
-        check_width(head.number_columns, max_columns)
-        frame, meta = read(str(path), **options)
-    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            # pyreadstat renames a column whose name comes twice, and says so in a warning.
+            warnings.simplefilter("error", UserWarning)
+            _, head = read(str(path), metadataonly=True)
+            check_width(head.number_columns, max_columns)
+            frame, meta = read(str(path), **options)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file may hold dates and names that nothing can be
+        why = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"the file cannot be read ({str(error).splitlines()[0]}). Export it again."
+            f"the file cannot be read ({shorten(why)}). Export it again."
         ) from None
     frame.columns = column_names(list(frame.columns), max_columns)
     frame.index = pd.RangeIndex(2, len(frame) + 2, name="row")
     frame, notes = _without_declared_missing(frame, getattr(meta, "missing_ranges", None) or {})
     labels = {column: dict(values) for column, values in meta.variable_value_labels.items()}
-    return frame, labels, notes
+    descriptions = {name: text for name, text in meta.column_names_to_labels.items() if text}
+    return frame, labels, descriptions, notes
 
 
 def _without_declared_missing(

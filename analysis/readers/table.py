@@ -12,6 +12,7 @@ import pandas as pd
 from analysis.errors import DataError
 from analysis.readers.finding import Finding, finding
 from analysis.readers.kinds import Kind, kind_of
+from analysis.readers.survey import without_question_rows
 from analysis.schema import finding_frame
 from analysis.studies.records import Data
 
@@ -37,6 +38,8 @@ class Table:
         Of the bytes of the file.
     notes : tuple of findings
         What was noticed while reading.
+    descriptions : mapping
+        What a column is, in words, where the file says so (variable labels, texts of questions).
     """
 
     name: str
@@ -44,6 +47,7 @@ class Table:
     labels: Mapping[str, Mapping[object, str]] = field(default_factory=dict)
     sha256: str = ""
     notes: tuple[Finding, ...] = ()
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_table(path: Path, data: Data) -> Table:
@@ -69,7 +73,7 @@ def read_table(path: Path, data: Data) -> Table:
     """
     try:
         kind = kind_of(path, _size(path))
-        frame, labels, notes = _read(path, kind, data)
+        frame, labels, descriptions, notes = _read(path, kind, data)
     except DataError as error:
         if error.findings is not None:
             raise
@@ -78,7 +82,7 @@ def read_table(path: Path, data: Data) -> Table:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     placed = tuple({**note, "file": path.name} for note in notes)
-    return Table(path.name, frame, labels, digest, placed)
+    return Table(path.name, frame, labels, digest, placed, descriptions)
 
 
 def _size(path: Path) -> int:
@@ -99,22 +103,23 @@ def _size(path: Path) -> int:
 
 def _read(
     path: Path, kind: Kind, data: Data
-) -> tuple[pd.DataFrame, dict[str, dict[object, str]], list[Finding]]:
+) -> tuple[pd.DataFrame, dict[str, dict[object, str]], dict[str, str], list[Finding]]:
     """Hand the file to the reader of its kind; each is imported only when it is needed."""
-    if kind == "text":
-        from analysis.readers.text import read_text
+    if kind in ("text", "excel"):
+        if kind == "text":
+            from analysis.readers.text import read_text
 
-        frame, notes = read_text(path, data, MAX_COLUMNS)
-        return frame, {}, notes
-    if kind == "excel":
-        from analysis.readers.excel import read_excel
+            frame, notes = read_text(path, data, MAX_COLUMNS)
+        else:
+            from analysis.readers.excel import read_excel
 
-        frame, notes = read_excel(path, data, MAX_COLUMNS)
-        return frame, {}, notes
+            frame, notes = read_excel(path, data, MAX_COLUMNS)
+        frame, descriptions, noticed = without_question_rows(frame)
+        return frame, {}, descriptions, [*notes, *noticed]
     if kind == "parquet":
         from analysis.readers.parquet import read_parquet
 
-        return read_parquet(path, MAX_COLUMNS), {}, []
+        return read_parquet(path, MAX_COLUMNS), {}, {}, []
     from analysis.readers.labelled import read_labelled
 
     return read_labelled(path, kind, MAX_COLUMNS)

@@ -96,7 +96,10 @@ def _refuse_wide(head: bytes, encoding: str, data: Data, max_columns: int) -> No
     """Look at the first line only, so that a monstrous header costs nothing."""
     try:
         text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
-    except LookupError:
+        if not isinstance(text, str):
+            raise LookupError
+    except (LookupError, ValueError, AssertionError, TypeError):
+        # Codecs that are no encodings of text (base64, idna) fail in ways of their own.
         raise DataError(
             f"data.encoding is {quoted(encoding)}, which is not known. Use utf-8, utf-16 or cp1252."
         ) from None
@@ -115,8 +118,8 @@ def _refuse_wide(head: bytes, encoding: str, data: Data, max_columns: int) -> No
 def _decode(raw: bytes, encoding: str, *, declared: bool) -> tuple[str, list[Finding]]:
     try:
         return raw.decode(encoding), []
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+    except UnicodeError as error:
+        line = raw.count(b"\n", 0, getattr(error, "start", 0)) + 1
         if declared or encoding != "utf-8":
             raise DataError(
                 f"line {line} is not text in {encoding}. Correct data.encoding in the study file, "

@@ -55,13 +55,13 @@ def write_trial(trial: Trial, folder: str | Path) -> None:
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     texts = {
-        "outcomes.csv": _csv(*_outcome_rows(trial)),
-        "patients.csv": _csv(*_patient_rows(trial)),
-        "events.csv": _csv(EVENT_COLUMNS, _cells(trial.events, EVENT_COLUMNS)),
+        "outcomes.csv": csv_text(*_outcome_rows(trial)),
+        "patients.csv": csv_text(*_patient_rows(trial)),
+        "events.csv": csv_text(EVENT_COLUMNS, _cells(trial.events, EVENT_COLUMNS)),
         "study.yml": study_text(trial.study),
     }
     if trial.truth is not None:
-        texts["truth.csv"] = _csv(RESULT_COLUMNS, _cells(trial.truth, RESULT_COLUMNS))
+        texts["truth.csv"] = csv_text(RESULT_COLUMNS, _cells(trial.truth, RESULT_COLUMNS))
     for name, text in texts.items():
         (target / name).write_bytes(text.encode("utf-8"))
 
@@ -166,9 +166,12 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _csv(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def csv_text(
+    columns: Iterable[str], rows: Iterable[Iterable[str]], *, delimiter: str = ",", end: str = "\n"
+) -> str:
+    """Delimited text: a line of names and a line for each row, quoted where it must be."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
     writer.writerow(columns)
     writer.writerows(rows)
     return text.getvalue()

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from analysis.instruments import INSTRUMENTS
 from analysis.studies.estimand_rules import estimands_problems
 from analysis.studies.formulas import check_formula
-from analysis.studies.records import Measure, Study
+from analysis.studies.records import ROW, Measure, Study
 
 Key = tuple[object, ...]
 Problem = tuple[Key, str]
@@ -58,6 +58,13 @@ def _data(study: Study) -> Iterator[Problem]:
             for key in ("sha256", "licence"):
                 if getattr(data, key) is None:
                     yield ("data", key), f"is missing; data with '{given}' need it"
+    if ROW in study.patient and (study.layout != "wide" or data.patients is not None):
+        yield ("patient",), f"is {ROW!r}, the row; only a wide file alone has a row a patient"
+    if data.patients_id is not None:
+        if data.patients is None:
+            yield ("data", "patients_id"), "is for a patients file; name it under 'patients'"
+        elif len(data.patients_id) != len(study.patient):
+            yield ("data", "patients_id"), "needs as many columns as 'patient'"
     if data.truth is not None and not study.simulated:
         yield ("data", "truth"), "is only known of simulated data ('simulated: true'); leave it out"
     if study.layout == "adam" and data.patients is None:

@@ -51,7 +51,7 @@ def read_study(path: str | Path) -> Study:
     try:
         study = Study.model_validate(content)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details = _without_echoes(error.errors(include_url=False))
         problems = [_problem(detail, lines) for detail in details]
         raise _study_error(path.name, problems + _agreement(content, details, lines)) from None
     found = _between(study, lines)
@@ -91,6 +91,16 @@ def _text(path: Path) -> str:
 
 def _between(study: Study, lines: Lines) -> list[Problem]:
     return [(lines.of(key), f"{_dotted(key)} {text}") for key, text in problems_between(study)]
+
+
+def _without_echoes(details: list[Any]) -> list[Any]:
+    """Drop that a list is too short where one of its items is what is wrong."""
+    places = [detail["loc"] for detail in details]
+    return [
+        detail for detail in details
+        if detail["type"] != "too_short" or not detail["input"]
+        or not any(loc != detail["loc"] and loc[: len(detail["loc"])] == detail["loc"] for loc in places)
+    ]  # fmt: skip
 
 
 def _agreement(content: dict[str, Any], details: list[Any], lines: Lines) -> list[Problem]:

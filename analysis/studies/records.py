@@ -44,19 +44,24 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 WebAddress = Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$", max_length=500)]
 
 
-def _as_tuple(value: object) -> object:
+def as_tuple(value: object) -> object:
+    """A single value where a list may stand, as that list."""
     return (value,) if isinstance(value, str | int | float) else value
 
 
-Columns = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Columns = Annotated[tuple[Text, ...], BeforeValidator(as_tuple), Field(min_length=1)]
 Covariances = Annotated[
-    tuple[CovarianceName, ...], BeforeValidator(_as_tuple), Field(min_length=1)
+    tuple[CovarianceName, ...], BeforeValidator(as_tuple), Field(min_length=1)
 ]
-Codes = Annotated[tuple[Code, ...], BeforeValidator(_as_tuple)]
-Names = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
+Codes = Annotated[tuple[Code, ...], BeforeValidator(as_tuple)]
+Names = Annotated[tuple[Text, ...], BeforeValidator(as_tuple)]
 FailureValue = Annotated[
     float | Literal["baseline", "worst", "non_response"], BeforeValidator(_no_truth_value)
 ]
+
+
+# Stands for the column that names the patient where a wide file has none: the number of the row.
+ROW = "(row)"
 
 
 class Record(BaseModel):
@@ -70,7 +75,8 @@ class Record(BaseModel):
 class Data(Record):
     """Where the data are and how their files are written.
 
-    A file is named relative to the study file. With `sha256` the outcomes file is an open data
+    A file is named relative to the study file. `patients_id` names the patient in the patients file
+    where its column has another name than `patient`. With `sha256` the outcomes file is an open data
     set: looked for by that name in the folder PAIN_DATA too, and in the cache, and downloaded from
     `url` only on request. `obtain` says how to get it by hand where no address serves it as it is.
     `truth` is the result frame of true values that a simulated trial keeps beside its data.
@@ -78,6 +84,7 @@ class Data(Record):
 
     outcomes: Text
     patients: Text | None = None
+    patients_id: Columns | None = None
     events: Text | None = None
     truth: Text | None = None
     url: WebAddress | None = None
@@ -128,12 +135,18 @@ class Visit(Record):
 class Visits(Record):
     """How a record finds its visit: by a label, an actual week or day, or a date with its origin.
 
-    `start` names the column with the date of randomisation when `by` is "date".
+    `start` names the column with the date of randomisation when `by` is "date". Found by time, a
+    record belongs to the nearest visit whose window holds it, of two equally near ones to the
+    `tie` one; of several records in one window `several` says which counts.
     """
 
     by: Literal["label", "week", "day", "date"] = "label"
     column: Text | None = None
     start: Text | None = None
+    tie: Literal["earlier", "later"] = "earlier"
+    several: Literal["nearest_then_later", "nearest_then_earlier", "first", "last"] = (
+        "nearest_then_later"
+    )
     schedule: Annotated[tuple[Visit, ...], Field(min_length=1)]
 
 

@@ -9,7 +9,7 @@ from analysis.errors import DataError
 from analysis.readers.finding import Finding, finding, listed, quoted
 from analysis.schema import finding_frame
 from analysis.studies.records import Study
-from analysis.trial.source import Source
+from analysis.trial.source import Source, patient_columns
 
 Wanted = tuple[str, str, tuple[str, ...], bool]
 
@@ -52,10 +52,12 @@ def _missing(key: str, column: str, places: list[Source]) -> Finding:
 def _wanted(study: Study) -> Iterator[Wanted]:
     """Key of the study file, column, the files that may have it, and whether all hangs on it."""
     outcomes, either = ("outcomes",), ("patients", "outcomes")
-    for role in (outcomes, ("patients",)):
-        if role == outcomes or study.data.patients is not None:
-            for column in study.patient:
-                yield "patient", column, role, True
+    for column in study.patient:
+        yield "patient", column, outcomes, True
+    if study.data.patients is not None:
+        key = "patient" if study.data.patients_id is None else "data.patients_id"
+        for column in patient_columns(study, "patients"):
+            yield key, column, ("patients",), True
     if study.therapy is not None:
         yield "therapy.column", study.therapy.column, either, True
     if study.visits.column is not None:

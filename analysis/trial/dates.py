@@ -15,7 +15,8 @@ from analysis.trial.cells import Cells
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
-_TIME = r"(?:[T ][0-9:.]+Z?)?"
+# The time of day is not used: 14:03:11, 2:03:11 PM, 14:03+02:00, 2:03:11 PM GMT+1.
+_TIME = r"(?:[T ]+[0-9:.]+(?: ?[AaPp]\.?[Mm]\.?)?(?: ?(?:Z|UTC|GMT))?(?: ?[+-][0-9:]+)?)?"
 _YEAR_FIRST = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})" + _TIME)
 _YEAR_LAST = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})" + _TIME)
 _NAMED = re.compile(r"([0-9]{1,2})[- /.]?([A-Za-z]{3})[a-z]*[- /.,]*([0-9]{4})" + _TIME)
@@ -55,18 +56,18 @@ def dates_of(
         text = cells.texts[position]
         if not text:
             continue
-        readings = _readings(text, order)
-        bad[position] = not readings
-        two_ways[position] = len(readings) > 1
-        if len(readings) == 1:
-            days[position] = next(iter(readings)).toordinal() - _EPOCH
+        ways = readings(text, order)
+        bad[position] = not ways
+        two_ways[position] = len(ways) > 1
+        if len(ways) == 1:
+            days[position] = next(iter(ways)).toordinal() - _EPOCH
     found = _unreadable(cells, bad[cells.codes] & use, order, file)
     if (two_ways[cells.codes] & use).any():
         found.append(_ambiguous(cells, two_ways[cells.codes] & use, use, file))
     return Dates(np.where(use, days[cells.codes], np.nan), cells.blank & use, tuple(found))
 
 
-def _readings(text: str, order: str | None) -> set[datetime.date]:
+def readings(text: str, order: str | None) -> set[datetime.date]:
     """Every date that a text can mean under the declared order, or under any where none is."""
     if match := _YEAR_FIRST.fullmatch(text):
         return _dates([match.group(1, 2, 3)])

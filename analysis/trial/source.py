@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analysis.readers.finding import Finding, finding
 from analysis.readers.table import Table
-from analysis.studies.records import Data, Filter, Study
+from analysis.studies.records import ROW, Data, Filter, Study
 from analysis.trial.cells import Cells, cells_of
 
 NO_PATIENT = "row names no patient"
@@ -37,12 +37,19 @@ class Source:
         return self.table.frame.index.to_numpy(dtype=np.int64)
 
     def __contains__(self, column: object) -> bool:
-        return column in self.table.frame.columns
+        return column in self.table.frame.columns or column == ROW
 
     def cells(self, column: str) -> Cells:
-        """Cells of a column; all empty where the file has no such column (a finding elsewhere)."""
+        """Cells of a column, or the numbers of the rows for `ROW`.
+
+        All are empty where the file has no such column (a finding elsewhere).
+        """
         frame = self.table.frame
-        series = frame[column] if column in self else pd.Series("", index=frame.index, name=column)
+        if column in frame.columns:
+            series = frame[column]
+        else:
+            values = frame.index if column == ROW else ""
+            series = pd.Series(values, index=frame.index, name=column)
         return cells_of(series, self.data.missing, dict(self.table.labels.get(column, {})))
 
 
@@ -79,6 +86,11 @@ def patient_keys(source: Source, columns: Sequence[str]) -> NDArray[np.object_]:
     return np.where(blank, "", keys).astype(object)
 
 
+def patient_columns(study: Study, role: str) -> tuple[str, ...]:
+    """Columns that name the patient in the outcomes or the patients file."""
+    return (study.data.patients_id or study.patient) if role == "patients" else study.patient
+
+
 def rows_of(study: Study, source: Source) -> tuple[Rows, list[Finding]]:
     """Rows of the outcomes or the patients file after filters and ADaM's record flags.
 
@@ -86,12 +98,15 @@ def rows_of(study: Study, source: Source) -> tuple[Rows, list[Finding]]:
     -------
     tuple of Rows and findings
     """
-    keys = patient_keys(source, study.patient)
+    columns = patient_columns(study, source.role)
+    keys = patient_keys(source, columns)
     rows = Rows(source, keys, np.full(len(keys), "", dtype=object))
-    rows, found = _without_nameless(rows, study.patient)
+    rows, found = _without_empty(rows)
     for rule in study.filters:
         if rule.column in source:
             rows = rows.without(~_kept(rule, source.cells(rule.column)), rule.reason)
+    rows, noticed = _without_nameless(rows, columns)
+    found += noticed
     if study.layout == "adam" and source.role == "outcomes":
         rows = _without_derived(rows)
     return rows, found
@@ -105,27 +120,33 @@ def _kept(rule: Filter, cells: Cells) -> NDArray[np.bool_]:
     return ~cells.matches(rule.drop)
 
 
-def _without_nameless(rows: Rows, columns: Sequence[str]) -> tuple[Rows, list[Finding]]:
+def _without_empty(rows: Rows) -> tuple[Rows, list[Finding]]:
     source, frame = rows.source, rows.source.table.frame
     nameless = np.flatnonzero(rows.keys == "")
     part = frame.iloc[nameless]
-    empty = np.ones(len(nameless), dtype=bool)
+    blank = np.ones(len(nameless), dtype=bool)
     for column in frame.columns:
-        empty &= cells_of(part[column], source.data.missing).blank
-    is_empty, is_nameless = np.zeros((2, len(rows.keys)), dtype=bool)
-    is_empty[nameless[empty]] = True
-    is_nameless[nameless[~empty]] = True
+        blank &= cells_of(part[column], source.data.missing).blank
+    empty = np.zeros(len(rows.keys), dtype=bool)
+    empty[nameless[blank]] = True
     message = "The row is empty and was set aside."
     found = [
         finding("empty_rows", "note", message, file=source.name, row=n)
-        for n in source.rows[is_empty].tolist()
+        for n in source.rows[empty].tolist()
     ]
+    return rows.without(empty, EMPTY_ROW), found
+
+
+def _without_nameless(rows: Rows, columns: Sequence[str]) -> tuple[Rows, list[Finding]]:
+    """Rows that no filter set aside and that do not say whose they are."""
+    nameless = rows.used & (rows.keys == "")
     message = "The row does not say whose it is. Fill in the patient, or delete the row."
-    found += [
-        finding("no_patient", "error", message, file=source.name, row=n, column=", ".join(columns))
-        for n in source.rows[is_nameless].tolist()
-    ]
-    return rows.without(is_empty, EMPTY_ROW).without(is_nameless, NO_PATIENT), found
+    found = [
+        finding("no_patient", "error", message, file=rows.source.name, row=n,
+                column=", ".join(columns))
+        for n in rows.source.rows[nameless].tolist()
+    ]  # fmt: skip
+    return rows.without(nameless, NO_PATIENT), found
 
 
 def _without_derived(rows: Rows) -> Rows:

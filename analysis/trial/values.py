@@ -11,12 +11,12 @@ from analysis.studies.records import Measure, Study
 from analysis.trial.cells import Cells, code_key
 from analysis.trial.numerals import numbers_of
 from analysis.trial.source import Rows
-from analysis.trial.visits import Visited
+from analysis.trial.visits import SEVERAL, Visited
 
 MISSING = "missing"
 CODED = "missing code"
 UNREADABLE = "not a number"
-NEARER = "another record is nearer to the visit"
+OTHER_RECORD = "another record in the window counts"
 HAS_BASELINE = "baseline was measured at the baseline visit"
 OTHER_MEASURE = "measure is not in the study file"
 
@@ -58,7 +58,7 @@ def values_of(
     values = pd.concat(pieces, ignore_index=True)[list(COLUMNS)]
     values["reason"] = _repeated_baseline(study, values)
     if study.visits.by != "label":
-        values, noticed = _nearest_only(study, values)
+        values, noticed = _one_in_window(study, values)
         found += noticed
     return values, found
 
@@ -184,15 +184,20 @@ def _repeated_baseline(study: Study, values: pd.DataFrame) -> pd.Series:
     return reason
 
 
-def _nearest_only(study: Study, values: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Of several values in one window the nearest counts; of two equally near, the earlier."""
+def _one_in_window(study: Study, values: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Of several values of a measure in one window, one counts: `visits.several` says which."""
+    rule = study.visits.several
     counting = values[values["reason"] == ""]
-    counting = counting.assign(away=counting["days_after"].abs())
-    counting = counting.sort_values(["away", "days_after", "row"], kind="stable")
+    after, row = counting["days_after"].to_numpy(), counting["row"].to_numpy()
+    turned = -1 if rule in ("nearest_then_later", "last") else 1
+    away = np.abs(after) if rule.startswith("nearest") else np.zeros(len(after))
+    # Of records of one day, the lower row of the file counts as the later.
+    counting = counting.iloc[np.lexsort((turned * row, turned * after, away))]
     again = counting[counting.duplicated(["patient", "place", "measure"])].sort_values("row")
     message = (
-        "The patient has another record nearer to this visit; this one was set aside. Narrow "
-        "window_days in the study file if both should have been outside."
+        "The patient has another record in the window of this visit; this one was set aside, as "
+        f"{SEVERAL[rule]} counts. Narrow window_days in the study file if both should have been "
+        "outside, or choose another rule (visits.several)."
     )
     found = [
         finding("several_in_window", "warning", message, file=line.file, row=line.row,
@@ -200,5 +205,5 @@ def _nearest_only(study: Study, values: pd.DataFrame) -> tuple[pd.DataFrame, lis
                 value=f"{line.value:g}")
         for line in again.itertuples()
     ]  # fmt: skip
-    reason = values["reason"].mask(values.index.isin(again.index), NEARER)
+    reason = values["reason"].mask(values.index.isin(again.index), OTHER_RECORD)
     return values.assign(reason=reason), found

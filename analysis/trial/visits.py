@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.readers.finding import Finding, finding, listed, quoted
+from analysis.readers.finding import Finding, finding, listed, quoted, shorten
 from analysis.studies.records import Study, Visit
 from analysis.trial.cells import code_key
 from analysis.trial.dates import dates_of
@@ -21,6 +22,13 @@ NOT_SCHEDULED = "visit is not in the schedule"
 NO_VISIT = "visit is empty"
 OUTSIDE = "outside every visit window"
 NO_TIME = "time of the record is not known"
+# Which of several records in one window counts (visits.several), in words.
+SEVERAL = {
+    "nearest_then_later": "the one nearest to the visit, or the later of two equally near ones,",
+    "nearest_then_earlier": "the one nearest to the visit, or the earlier of two equally near ones,",
+    "first": "the first one",
+    "last": "the last one",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +69,10 @@ def visits_of(study: Study, rows: Rows, patients: Rows | None) -> Visited:
     if study.visits.by == "label":
         return _by_label(study, rows)
     days, rows, found = _days(study, rows, patients)
-    place, after = nearest(study.visits.schedule, days)
+    place, after = nearest(study.visits.schedule, days, tie=study.visits.tie)
     timed = ~np.isnan(days)
     outside = rows.used & timed & (place < 0)
+    found.append(_windows(study, rows, int(outside.sum())))
     for row in np.flatnonzero(outside):
         message = (
             f"The record was taken on day {days[row]:g}, which no visit's window holds; it was set "
@@ -78,9 +87,9 @@ def visits_of(study: Study, rows: Rows, patients: Rows | None) -> Visited:
 
 
 def nearest(
-    schedule: tuple[Visit, ...], days: NDArray[np.float64]
+    schedule: tuple[Visit, ...], days: NDArray[np.float64], *, tie: str = "earlier"
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Nearest visit whose window holds a day; the earlier of two that are equally near.
+    """Nearest visit whose window holds a day: windows may overlap, a day has one visit.
 
     Parameters
     ----------
@@ -88,6 +97,8 @@ def nearest(
         With `window_days`: days before and after the scheduled day that still count.
     days : ndarray
         Days since randomisation.
+    tie : {"earlier", "later"}
+        Which of two visits has a day that is equally near to both.
 
     Returns
     -------
@@ -102,8 +113,39 @@ def nearest(
         within = (offset >= -before) & (offset <= after)
         away[place] = np.where(within, np.abs(offset), np.inf)
     place = away.argmin(axis=0).astype(np.int64)
+    if tie == "later":
+        place = len(schedule) - 1 - away[::-1].argmin(axis=0).astype(np.int64)
     scheduled = np.array([visit.week * DAYS_PER_WEEK for visit in schedule])[place]
     return np.where(np.isfinite(away.min(axis=0)), place, -1), days - scheduled
+
+
+def _windows(study: Study, rows: Rows, outside: int) -> Finding:
+    """What the windows are and how they were applied, so that nobody has to look it up."""
+    visits = study.visits
+    spans = [
+        (v.name, v.week * DAYS_PER_WEEK - before, v.week * DAYS_PER_WEEK + after)
+        for v in visits.schedule
+        for before, after in [v.window_days or (0.0, 0.0)]
+    ]
+    text = "; ".join(f"{shorten(name)} day {low:g} to {high:g}" for name, low, high in spans)
+    shared = [
+        f"{quoted(one)} and {quoted(other)} overlap from day {low:g} to {high:g}"
+        for (one, _, high), (other, low, _) in pairwise(spans)
+        if low <= high
+    ]
+    cut = ""
+    if shared:
+        cut = (
+            f"The windows of {'; '.join(shared)}: a record there belongs to the nearer visit, to "
+            f"the {visits.tie} one if both are equally near. "
+        )
+    message = (
+        f"Visits were found by {visits.by}, counted from randomisation: {text}. {cut}"
+        f"{outside} of {int(rows.used.sum())} records lie outside every window. Of several "
+        f"records in one window, {SEVERAL[visits.several]} counts."
+    )
+    return finding("visit_windows", "note", message, file=rows.source.name,
+                   column=visits.column or "")  # fmt: skip
 
 
 def _by_label(study: Study, rows: Rows) -> Visited:

@@ -12,6 +12,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "encoding": "A file is not UTF-8; its encoding was found.",
         "unnamed_column": "A column without a name is not used.",
         "first_sheet": "The first sheet of several was read.",
+        "survey_header": "Rows that describe the questions of a survey were not read as answers.",
         "declared_missing": "Values that the file itself declares as missing were read as missing.",
         "missing_column": "The study file names a column that is not there.",
         "no_rows": "A file has a header and no rows.",
@@ -43,8 +44,9 @@ RULES: Mapping[str, str] = MappingProxyType(
         "no_comparator": "There is nothing to compare with.",
         # Visits
         "unknown_visit": "Rows at visits that the schedule does not have were set aside.",
+        "visit_windows": "Records were given to visits by their time.",
         "outside_window": "Records outside every visit window were set aside.",
-        "several_in_window": "Of several records near a visit only the nearest counts.",
+        "several_in_window": "Of several records in the window of a visit one counts.",
         "no_time": "Records whose time is not known were set aside.",
         "visit_without_data": "A visit has no data.",
         "visits_never_together": "No patient was seen at both of two visits.",

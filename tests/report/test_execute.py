@@ -78,6 +78,8 @@ def test_a_failing_cell_is_told_with_its_number_and_leaves_no_kernel(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
 def test_ctrl_c_is_passed_on_only_when_the_kernel_has_ended(tmp_path):
+    # A process started in the background of a script may have Ctrl-C switched off.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     note = f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
     path = saved(tmp_path, "slow.ipynb", "study_file = ''", note, "import time; time.sleep(60)")
 
@@ -85,8 +87,11 @@ def test_ctrl_c_is_passed_on_only_when_the_kernel_has_ended(tmp_path):
         if step.done == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        run_notebooks([Job(path, tmp_path / "a.yml")], press)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_notebooks([Job(path, tmp_path / "a.yml")], press)
+    finally:
+        signal.signal(signal.SIGINT, before)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 

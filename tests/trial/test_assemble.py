@@ -135,12 +135,12 @@ def test_visits_are_found_in_windows_by_day(tmp_path):
     rows += [rows[1] | {"when": 26, "pain": 1}, rows[1] | {"when": 90, "pain": 2}]
     trial = read_trial(write_study(tmp_path, study, pain_csv=rows))
     again = only(trial.findings, "several_in_window")
-    # Days 26 and 30 are equally near to day 28; the earlier record counts.
-    assert (again["row"], again["patient"], again["visit"]) == (3, "P00", "week 4")
+    # Days 26 and 30 are equally near to day 28; the later record counts.
+    assert (again["row"], again["patient"], again["visit"]) == (20, "P00", "week 4")
     far = only(trial.findings, "outside_window")
     assert (far["row"], far["value"]) == (21, "90") and "day 90" in far["message"]
     assert lines(trial, "row")[("set aside", "outside every visit window")] == 1
-    assert lines(trial, "value")[("set aside", "another record is nearer to the visit")] == 1
+    assert lines(trial, "value")[("set aside", "another record in the window counts")] == 1
     assert_adds_up(trial)
 
 
@@ -152,7 +152,8 @@ def test_the_nearest_record_of_a_window_counts_if_it_has_a_value(tmp_path):
     rows.append(rows[1] | {"when": 5, "pain": 3})
     trial = read_trial(write_study(tmp_path, study, pain_csv=rows))
     first = trial.outcomes.query("patient == 'P00' and visit == 'week 4'")
-    assert first["value"].tolist() == [3.0] and trial.findings.empty
+    assert first["value"].tolist() == [3.0]
+    assert trial.findings["rule"].tolist() == ["visit_windows"]
 
 
 def dated(order: str | None, start_in_patients: bool = False) -> tuple[dict, dict[str, object]]:
@@ -281,3 +282,26 @@ def test_a_study_of_one_group_has_all_patients_in_it(tmp_path):
     trial = read_trial(write_study(tmp_path, study))
     assert trial.patients["therapy"].unique().tolist() == ["All patients"]
     assert only(trial.findings, "no_comparator")["severity"] == "note"
+
+
+def test_the_patient_may_have_another_name_in_the_patients_file(tmp_path):
+    study = content()
+    study["data"] |= {"patients": "people.csv", "patients_id": "Number"}
+    people = [{"Number": row["id"], "therapy": row["therapy"], "age": row["age"]}
+              for row in sound_rows()[::3]]  # fmt: skip
+    rows = [{key: row[key] for key in ("id", "visit", "pain")} for row in sound_rows()]
+    trial = read_trial(write_study(tmp_path, study, pain_csv=rows, people_csv=people))
+    assert len(trial.patients) == 6 and len(trial.outcomes) == 18
+    assert_adds_up(trial)
+
+
+def test_a_row_that_a_filter_sets_aside_need_not_name_a_patient(tmp_path):
+    study = content()
+    rows = [row | {"status": "answer"} for row in sound_rows()]
+    rows.append(rows[0] | {"id": "", "status": "preview"})
+    path = write_study(tmp_path, study, pain_csv=rows)
+    assert only(findings_of(path), "no_patient")["row"] == 20
+    study["filters"] = [{"column": "status", "keep": ["answer"], "reason": "Preview"}]
+    trial = read_trial(write_study(tmp_path, study, pain_csv=rows))
+    assert lines(trial, "row")[("set aside", "Preview")] == 1
+    assert_adds_up(trial)

@@ -1,0 +1,258 @@
+"""What a draft says about visits: their names, weeks, codes and windows, and which are the horizons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.draft.cast import Cast
+from analysis.draft.columns import shown
+from analysis.draft.moments import Moment, moment_of, unit_of
+from analysis.draft.page import ABSENT, Sketch
+from analysis.draft.people import code_of
+from analysis.draft.roles import repeated_baselines
+from analysis.readers.finding import listed
+from analysis.trial.cells import cells_of
+from analysis.trial.dates import dates_of
+from analysis.trial.visits import DAYS_PER_WEEK
+
+# Short term ends here; a last visit from LONG_FROM on is proposed as long term.
+SHORT_UNTIL, LONG_FROM = 14.0, 26.0
+# A k-th record is a visit if so large a share of the patients have one.
+COMMON = 0.2
+# Records whose usual days lie closer than this are one visit.
+CLOSE_DAYS = 10.0
+BEFORE_DAYS = 28
+LONGEST_NAME = 80
+
+_HORIZONS = (
+    "which visit is short term, and which long term? Choose before you look at the outcome. Proposed "
+    "are the last visit within 14 weeks and the last of all, if that is after half a year or more."
+)
+
+
+def visits_section(sketch: Sketch, cast: Cast) -> dict[Moment, str]:
+    """Write the visits.
+
+    Returns
+    -------
+    dict
+        Name in the schedule of each moment; for wide files.
+    """
+    if cast.layout == "wide":
+        return _wide(sketch, cast)
+    if cast.visit is None:
+        sketch.content["visits"] = ABSENT
+        sketch.ask("which column says which visit a row is, or when it was taken? Write 'visits' "
+                   "with 'column' and 'schedule': see docs/study_file.md.", "visits")  # fmt: skip
+        return {}
+    if cast.by == "label":
+        _by_label(sketch, cast)
+    else:
+        _by_time(sketch, cast)
+    return {}
+
+
+def _wide(sketch: Sketch, cast: Cast) -> dict[Moment, str]:
+    moments = chosen_moments(cast)
+    if not moments:
+        sketch.content["visits"] = ABSENT
+        sketch.ask("which columns are the outcome at which visit? No names of columns are alike "
+                   "but for a week, a month or a number. Write 'visits' and 'measures': see "
+                   "docs/study_file.md.", "visits")  # fmt: skip
+        return {}
+    entries = [_visit(moment, "") for moment in moments]
+    sketch.content["visits"] = {"schedule": entries}
+    sketch.say("Guess: from the names of the columns.", "visits", "schedule")
+    _finish(sketch, entries, guess_first=True)
+    return dict(zip(moments, (entry["name"] for entry in entries), strict=True))
+
+
+def chosen_moments(cast: Cast) -> list[Moment]:
+    """Moments of the schedule of a wide file: those of the main measure and what goes with it."""
+    if not cast.families:
+        return []
+    main = cast.families[0]
+    moments = set(main.columns)
+    for family in cast.families[1:]:
+        if not main.numbered and not family.numbered:
+            moments |= {moment for moment in family.columns if moment.week is not None}
+    unique: dict[object, Moment] = {}
+    for moment in sorted(moments, key=_order):
+        unique.setdefault(moment.name if moment.week is None else moment.week, moment)
+    return list(unique.values())
+
+
+def _order(moment: Moment) -> tuple[bool, bool, float, float]:
+    return (not moment.baseline, moment.week is None, moment.week or 0.0, moment.order)
+
+
+def _visit(moment: Moment, level: str) -> dict[str, Any]:
+    """Entry of a visit; without a week where none is known."""
+    entry: dict[str, Any] = {"name": moment.name}
+    if moment.week is not None:
+        entry["week"] = moment.week
+    if moment.baseline:
+        entry["baseline"] = True
+    if level and level != moment.name:
+        entry["code"] = code_of(level)
+    return entry
+
+
+def _by_label(sketch: Sketch, cast: Cast) -> None:
+    levels, column = cast.visit_levels, cast.visit
+    assert levels is not None and column is not None
+    unit = unit_of(column.name)
+    found: list[tuple[Moment, str]] = []
+    for place, level in enumerate(levels.counts):
+        label = column.cells.labels.get(level, "")
+        moment = moment_of(label) if label else moment_of(level, unit)
+        number = float(place)
+        found.append((moment or Moment((label or level)[:LONGEST_NAME], order=number), level))
+    found.sort(key=lambda pair: _order(pair[0]))
+    kept, doubled = _without_doubles(found, levels.counts)
+    entries = [_visit(moment, level) for moment, level in kept]
+    sketch.content["visits"] = {"column": column.name, "schedule": entries}
+    sketch.say("Guess: its name says so, and it differs from row to row of a patient.", "visits", "column")
+    if cast.other_visits:
+        sketch.ask(f"is it this column, or {listed(list(cast.other_visits), 4)}?", "visits", "column")
+    if doubled:
+        sketch.ask(f"{listed(doubled, 6)} fall on the week of another visit or come before a second "
+                   "baseline; should one of them take its place?", "visits", "schedule")  # fmt: skip
+    if levels.hidden:
+        sketch.ask(f"{levels.hidden} more values of this column are held by one patient each and "
+                   "are not repeated here: slips, or visits?", "visits", "schedule")  # fmt: skip
+    if all(moment.week is not None for moment, _ in kept):
+        sketch.say("Guess: weeks as the visits are called.", "visits", "schedule")
+    # Where a column repeats the baseline, the first visit is a later one.
+    _finish(sketch, entries, guess_first=not repeated_baselines(cast.sheet, cast.keys))
+
+
+def _without_doubles(
+    found: list[tuple[Moment, str]], counts: dict[str, int]
+) -> tuple[list[tuple[Moment, str]], list[str]]:
+    """One level for each week and name: the one with most patients."""
+    best: dict[object, tuple[Moment, str]] = {}
+    for moment, level in found:
+        key = moment.name if moment.week is None else moment.week
+        if key not in best or counts[level] > counts[best[key][1]]:
+            best[key] = (moment, level)
+    kept = sorted(best.values(), key=lambda pair: _order(pair[0]))
+    levels = {level for _, level in kept}
+    return kept, [level for _, level in found if level not in levels]
+
+
+def _by_time(sketch: Sketch, cast: Cast) -> None:
+    column = cast.visit
+    assert column is not None
+    visits: dict[str, Any] = {"by": cast.by, "column": column.name}
+    sketch.content["visits"] = visits
+    sketch.say(f"Guess: no column names the visit, and {shown(column.name)} says when a row was "
+               "taken.", "visits", "by")  # fmt: skip
+    if cast.by == "date":
+        if cast.start is None:
+            visits["start"] = ABSENT
+            sketch.ask("which column has the date of randomisation? Write 'start: NAME'.",
+                       "visits", "start")  # fmt: skip
+        else:
+            visits["start"] = cast.start.name
+            if cast.start_named:
+                sketch.say("Guess: its name speaks of the start.", "visits", "start")
+            else:
+                sketch.ask("is this the date of randomisation?", "visits", "start")
+    days = _usual_days(cast)
+    entries = _entries_by_day(days)
+    visits["schedule"] = entries or ABSENT
+    key = ("visits", "schedule")
+    sketch.ask("which weeks were scheduled? These are the usual days of the first, second, ... "
+               "record of a patient, in whole weeks.", *key)  # fmt: skip
+    if entries:
+        sketch.say("Windows reach half way to the next visit. A record belongs to the nearest visit; "
+                   "'tie' and 'several' settle the rest.", *key)  # fmt: skip
+        _finish(sketch, entries, guess_first=False)
+
+
+def _usual_days(cast: Cast) -> list[float]:
+    """Median day of the k-th record of a patient, as long as k-th records are common."""
+    days = _days(cast)
+    frame = pd.DataFrame({"patient": cast.keys, "day": days})
+    frame = frame[(frame["patient"] != "") & frame["day"].notna()].sort_values("day", kind="stable")
+    if frame.empty:
+        return []
+    frame["k"] = frame.groupby("patient").cumcount()
+    grouped = frame.groupby("k")["day"]
+    counts, medians = grouped.size(), grouped.median()
+    fewest = max(2.0, COMMON * frame["patient"].nunique())
+    usual: list[float] = []
+    for k, median in medians.items():
+        if counts[k] >= fewest and (not usual or median - usual[-1] > CLOSE_DAYS):
+            usual.append(float(median))
+    return usual
+
+
+def _days(cast: Cast) -> np.ndarray:
+    column = cast.visit
+    assert column is not None
+    if cast.by != "date":
+        return column.values * (DAYS_PER_WEEK if cast.by == "week" else 1)
+    order = next(
+        (o for o, n in (("day_first", column.day_first), ("month_first", column.month_first)) if n), None
+    )
+    every = np.ones(len(column.cells.codes), dtype=bool)
+    dates = dates_of(column.cells, every, order=order).days
+    if cast.start is None:
+        return np.full(len(dates), np.nan)
+    for sheet, keys in cast.homes:
+        if cast.start.name in sheet.columns:
+            cells = cells_of(sheet.table.frame[cast.start.name])
+            begun = dates_of(cells, np.ones(len(cells.codes), dtype=bool), order=order).days
+            known = pd.Series(begun, index=keys)
+            known = known[known.notna() & (known.index != "")]
+            known = known[~known.index.duplicated()]
+            return dates - known.reindex(cast.keys).to_numpy()
+    return np.full(len(dates), np.nan)
+
+
+def _entries_by_day(days: list[float]) -> list[dict[str, Any]]:
+    weeks: list[float] = []
+    for day in days:
+        week = max(0.0, float(round(day / DAYS_PER_WEEK)))
+        if not weeks or week > weeks[-1]:
+            weeks.append(week)
+    entries = []
+    for place, week in enumerate(weeks):
+        before = BEFORE_DAYS if place == 0 else int(3.5 * (week - weeks[place - 1]))
+        later = weeks[place + 1] if place + 1 < len(weeks) else week + (week - weeks[place - 1])
+        after = int(3.5 * (later - week)) if len(weeks) > 1 else BEFORE_DAYS
+        baseline = place == 0 and week == 0
+        entry = _visit(Moment("baseline" if baseline else f"week {week:g}", week, baseline), "")
+        entries.append(entry | {"window_days": [before, 0 if baseline else after]})
+    return entries
+
+
+def _finish(sketch: Sketch, entries: list[dict[str, Any]], *, guess_first: bool) -> None:
+    """Ask for weeks that are not known, guess the baseline among numbered visits, propose horizons."""
+    key = ("visits", "schedule")
+    unknown = [place for place, entry in enumerate(entries) if "week" not in entry]
+    first = entries[0]
+    if guess_first and unknown[:1] == [0] and str(first["name"]).rpartition(" ")[2] in ("0", "1"):
+        name = first.pop("name")
+        entries[0] = {"name": name, "week": 0.0, "baseline": True} | first
+        sketch.ask(f"is {shown(str(name))} the visit before treatment? The first number was taken "
+                   "for it.", *key, 0)  # fmt: skip
+        unknown = unknown[1:]
+    for place in unknown:
+        sketch.ask(f"how many weeks after randomisation is {shown(str(entries[place]['name']))}? "
+                   "Add 'week'.", *key, place)  # fmt: skip
+    followed = [entry for entry in entries if not entry.get("baseline") and "week" in entry]
+    short = [entry for entry in followed if entry["week"] <= SHORT_UNTIL]
+    if short:
+        short[-1]["horizon"] = "short"
+    if followed and followed[-1]["week"] >= LONG_FROM and not unknown:
+        followed[-1]["horizon"] = "long"
+    sketch.ask(_HORIZONS, *key)
+    sketch.ask("how many weeks after the last session of therapy is each visit? Add "
+               "'weeks_since_end' where you know; it is the second clock.", *key)  # fmt: skip
+
