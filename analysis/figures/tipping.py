@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.figures.panels import Panel, therapy_panels
-from analysis.figures.style import Labels, look_of, say_simulated, styled
+from analysis.figures.style import Labels, look_of, say_simulated, styled, wrapped
 from analysis.tables import number
 
 SOFT = "#555555"
@@ -27,7 +27,7 @@ def plot_tipping(
     ----------
     curves : pandas.DataFrame
         `therapy`, `shift`, `estimate`, `conf_low`, `conf_high`, as of
-        `analysis.sensitivity.tipping_curve`; positive shifts are worse.
+        `analysis.sensitivity.tipping_curves`; positive shifts are worse.
     labels : Labels
     axes : sequence of matplotlib Axes, optional
         One a therapy.
@@ -50,7 +50,7 @@ def plot_tipping_surface(
     ----------
     surfaces : pandas.DataFrame
         `therapy`, `shift`, `comparator_shift`, `estimate`, `conf_low`, `conf_high`, as of
-        `analysis.sensitivity.tipping_surface`: a full grid for each therapy.
+        `analysis.sensitivity.tipping_surfaces`: a full grid for each therapy.
     labels : Labels
     axes : sequence of matplotlib Axes, optional
         One a therapy.
@@ -61,7 +61,7 @@ def plot_tipping_surface(
             _surface(panel, surfaces, labels)
         _name_axes(
             panels, f"Comparator's missing values worse by ({labels.unit})",
-            f"Therapy's worse by ({labels.unit})",
+            f"Therapy's missing values worse by ({labels.unit})",
         )  # fmt: skip
         _key(panels[0].ax)
         say_simulated(panels[0].ax, labels)
@@ -80,7 +80,8 @@ def _key(ax: Axes) -> None:
 
 
 def _relief(labels: Labels) -> str:
-    return f"Long-term relief ({labels.unit}; ↑ better)"
+    against = f" against {wrapped(labels.comparator, 24, lines=1)}" if labels.comparator else ""
+    return f"Long-term relief{against} ({labels.unit}; → better)"
 
 
 def _curve(panel: Panel, curves: pd.DataFrame, labels: Labels) -> None:
@@ -99,7 +100,7 @@ def _curve(panel: Panel, curves: pd.DataFrame, labels: Labels) -> None:
         ax.plot(part["shift"], part[end], color=colour, linewidth=0.7)
         for place in _crossings(part["shift"].to_numpy(), part[end].to_numpy()):
             ax.plot(place, 0, marker="D", color="black", markersize=4, linestyle="none")
-            ax.annotate(number(place), (place, 0), xytext=(3, 3), fontsize=7,
+            ax.annotate(number(place, 2), (place, 0), xytext=(3, 3), fontsize=7,
                         textcoords="offset points", color="black")  # fmt: skip
 
 
@@ -127,7 +128,8 @@ def _surface(panel: Panel, surfaces: pd.DataFrame, labels: Labels) -> None:
 
 def _crossings(x: np.ndarray, y: np.ndarray) -> list[float]:
     """Where a curve drawn through points crosses 0."""
-    places = np.flatnonzero(np.sign(y[:-1]) * np.sign(y[1:]) < 0)
+    below = y < 0
+    places = np.flatnonzero(below[:-1] != below[1:])
     return [float(x[k] - y[k] * (x[k + 1] - x[k]) / (y[k + 1] - y[k])) for k in places]
 
 

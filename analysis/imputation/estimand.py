@@ -13,12 +13,11 @@ from analysis.estimands import EstimandData, apply_estimand
 from analysis.imputation.analyse import Ancova, ancova
 from analysis.imputation.courses import Course, relief_frame
 from analysis.imputation.jackknife import ConditionalMean, conditional_mean, refit
-from analysis.imputation.layout import lay_out
 from analysis.imputation.panel import Panel
 from analysis.imputation.strategies import Strategy, causal
+from analysis.imputation.whole import whole_trial
 from analysis.instruments import find_instrument
 from analysis.mmrm.formula import parse
-from analysis.relief.model import formula_of, model_frame
 from analysis.relief.questions import questions_of
 from analysis.studies.records import Estimand, Handling, Study
 from analysis.trial.records import Trial
@@ -70,26 +69,17 @@ def lay_out_estimand(
     Raises
     ------
     ModelError
-        There is nothing to lay out, or `lay_out` says why not.
+        There is nothing to lay out or nobody of a therapy, or `lay_out` says why not.
     """
-    study = data.trial.study
-    frame, _ = model_frame(data.trial, every_visit=True)
-    seen = frame.groupby("visit", observed=False)["value"].count()
-    visits = [str(name) for name in seen.index[seen > 0]]
-    if not visits:
+    study, whole = data.trial.study, whole_trial(data.trial)
+    if whole.silent:
         raise ModelError(
-            f"No patient of the estimand {data.estimand.name!r} has a value after baseline, so "
-            "nothing says how to impute. Check the visits and measures of the study file."
+            f"No patient of {whole.silent[0]} has a value after baseline under the estimand "
+            f"{data.estimand.name!r}. Leave the therapy out of the study file."
         )
-    frame = frame[frame["visit"].isin(visits)]
-    frame = frame.assign(visit=pd.Categorical(frame["visit"].astype(str), visits))
-    if cluster is not None:
-        frame = frame.merge(data.trial.patients[["patient", cluster]], on="patient", how="left")
-    return lay_out(
-        frame, formula_of(study, frame), subject="patient", visit="visit", arm="therapy",
-        reference=study.comparator or study.therapies[0], events=_events(data, frame, visits),
-        week="week", cluster=cluster, separate=separate,
-        covariance=covariance or study.model.covariance[0],
+    return whole.lay_out(
+        _events(data, whole.frame, whole.visits), study.comparator or study.therapies[0],
+        cluster=cluster, separate=separate, covariance=covariance,
     )  # fmt: skip
 
 

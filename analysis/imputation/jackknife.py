@@ -115,7 +115,7 @@ def _without_cluster(panel: Panel, out: NDArray[np.bool_]) -> Parameters:
     try:
         model = MMRM.from_formula(
             design.formula, frame, subject=roles.subject, visit=roles.visit, group=roles.group,
-            covariance=panel.model.covariance, reml=panel.model.reml,
+            covariance=panel.model.covariance, reml=panel.model.reml, times=panel.model.times,
         )  # fmt: skip
         same = model.design.columns == design.columns and model.design.groups == design.groups
         if not same:

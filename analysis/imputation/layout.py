@@ -103,6 +103,7 @@ def lay_out(
     model = MMRM.from_formula(
         formula, grid.frame[modelled.ravel()], subject=subject, visit=visit,
         covariance=covariance, group=arm if separate else None, reml=reml,
+        times=dict(zip(visits, weeks, strict=True)),
     )  # fmt: skip
     base = int(arms.get_loc(reference))
     own, other = (_rows(model, grid, arms, to).reshape(*outcome.shape, -1) for to in (None, base))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ def under_strategies(
 ) -> list[Iterator[tuple[Asked, str, Row]]]:
     """Responders under each strategy that the setting allows, missing at random left to others.
 
+    Where no parameters can be drawn, the rows say why.
+
     Parameters are drawn once, by refitting the imputation model to patients drawn with replacement
     (approximate Bayes), and shared by the strategies.
 
@@ -37,17 +40,18 @@ def under_strategies(
     n_draws, seed : int
     """
     panel = setting.refits.panel
+    draws: Draws | None
     try:
         draws = bootstrap_draws(working_panel(panel), panel.arm, n_draws, seed=seed)
-    except ModelError:
-        return []
-    names = [name for name in STRATEGIES if name != RANDOM and setting.allows(name)]
+    except ModelError as error:
+        draws, job = None, replace(job, model=None, refused=str(error))
+    named = [name for name in STRATEGIES if name != RANDOM and setting.allows(name)]
     return [
         imputed(
-            job, _completed(setting, draws, name, job.scores, seed), n_draws, seed,
-            f"{name}, {n_draws} data sets, approximate Bayes", f"{MULTIPLE}, {name}",
+            job, None if draws is None else _completed(setting, draws, name, job.scores, seed),
+            n_draws, seed, f"{name}, {n_draws} data sets, approximate Bayes", f"{MULTIPLE}, {name}",
         )
-        for name in names
+        for name in named
     ]  # fmt: skip
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.trial.records import Trial
 
-# An event explains a gap that begins at the next visit after it; of several the last one counts.
+# An event explains a gap that begins at the next visit after it; of several the last one counts. A
+# loss explains the gap whenever it was written down: it is often noticed only later.
 LEAVING = ("lost", "stopped_therapy", "other_therapy", "rescue_medication")
 NOT_TOLD = "no reason recorded"
 DEPARTURE_COLUMNS = ("patient", "therapy", "visit", "week", "kind")
@@ -31,7 +33,7 @@ def departures(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         `DEPARTURE_COLUMNS`, in the order of the frame's patients. `kind` is the last event of the
-        kinds in `LEAVING` up to the week of the visit, or `NOT_TOLD`.
+        kinds in `LEAVING` up to the week of the visit, a loss at any time, or `NOT_TOLD`.
     """
     visits = list(frame["visit"].cat.categories)
     weeks = {visit.name: visit.week for visit in trial.study.followup}
@@ -47,14 +49,16 @@ def departures(trial: Trial, frame: pd.DataFrame) -> pd.DataFrame:
     return found.assign(kind=_kinds(trial, found))[list(DEPARTURE_COLUMNS)]
 
 
-def _kinds(trial: Trial, found: pd.DataFrame) -> pd.Series:
-    """Last event of a patient by the week of the departure; one without a week counts as well."""
+def _kinds(trial: Trial, found: pd.DataFrame) -> NDArray[np.object_]:
+    """Last event of a patient by the week of the departure; one without a week comes first."""
     events = trial.events[trial.events["kind"].isin(LEAVING)]
     events = events.assign(when=events["week"].astype("float64").fillna(-np.inf))
     joined = found[["patient", "week"]].merge(events[["patient", "when", "kind"]], on="patient")
+    noticed = joined["when"].where(joined["when"] > -np.inf, np.inf).clip(upper=joined["week"])
+    joined["when"] = joined["when"].where(joined["kind"] != "lost", noticed)
     before = joined[joined["when"] <= joined["week"]]
     # On the same day the loss itself says more than what led to it.
     rank = before["kind"].map({kind: -place for place, kind in enumerate(LEAVING)})
     before = before.assign(rank=rank).sort_values(["when", "rank"], kind="stable")
     told = before.drop_duplicates("patient", keep="last").set_index("patient")["kind"]
-    return found["patient"].map(told).fillna(NOT_TOLD).astype(str)
+    return told.astype("object").reindex(found["patient"], fill_value=NOT_TOLD).to_numpy()

@@ -12,9 +12,8 @@ from analysis.imputation.analyse import Ancova, ancova
 from analysis.imputation.courses import Course
 from analysis.imputation.estimand import analysis_formula
 from analysis.imputation.jackknife import Refits, conditional_mean, refit
-from analysis.imputation.layout import lay_out
+from analysis.imputation.whole import WholeTrial, whole_trial
 from analysis.instruments import Instrument, find_instrument
-from analysis.relief.model import formula_of, model_frame
 from analysis.relief.questions import Question, questions_of
 from analysis.sensitivity.departure import departures
 from analysis.studies.records import Measure, Study
@@ -86,8 +85,9 @@ def set_up(trial: Trial, measure: str | None = None, cluster: str | None = None)
     """Lay a trial out and fit its imputation model, with all patients and without each.
 
     The data are those of the primary estimand. The imputation model has the study's formula, by
-    default baseline and therapy by visit and the covariates, with an unstructured covariance; the
-    completed scores are analysed at each visit with the same terms, without the visit.
+    default baseline and therapy by visit and the covariates, with the first covariance of the study
+    that can be estimated; the completed scores are analysed at each visit with the same terms,
+    without the visit.
 
     Parameters
     ----------
@@ -104,24 +104,18 @@ def set_up(trial: Trial, measure: str | None = None, cluster: str | None = None)
     """
     trial = apply_estimand(trial, None, measure).trial
     study, chosen = trial.study, trial.measure(measure)
-    frame, left_out = _everyone(trial, measure)
-    if "baseline" not in frame:
+    whole = whole_trial(trial, measure)
+    if "baseline" not in whole.frame:
         raise ModelError(
             f"Nobody has a value of {chosen.label} at baseline, and imputation stands on it. Map "
             "the baseline visit in the study file."
         )
-    therapies, visits = (list(frame[name].cat.categories) for name in ("therapy", "visit"))
-    formula, gone = formula_of(study, frame), departures(trial, frame)
-    if cluster is not None:
-        named = trial.patients.set_index("patient")[cluster]
-        frame = frame.assign(**{cluster: frame["patient"].map(named)})
-    panel = lay_out(
-        frame, formula, subject="patient", visit="visit", arm="therapy",
-        reference=study.comparator if study.comparator in therapies else therapies[0],
-        week="week", cluster=cluster, covariance="us" if len(visits) > 1 else "diag",
-        events=gone[["patient", "visit", "kind"]].assign(strategy="MAR"),
-    )  # fmt: skip
-    refits = refit(panel, by_cluster=cluster is not None)
+    gone = departures(trial, whole.frame)
+    events = gone[["patient", "visit", "kind"]].assign(strategy="MAR")
+    known = study.comparator in whole.therapies
+    reference = study.comparator if known else whole.therapies[0]
+    refits = _refits(whole, events, reference, cluster)
+    panel = refits.panel
     analysis = ancova(panel, analysis_formula(study, panel), baseline="baseline")
     means = conditional_mean(refits, analysis)
     instrument = find_instrument(chosen.instrument, study.instruments)
@@ -130,34 +124,25 @@ def set_up(trial: Trial, measure: str | None = None, cluster: str | None = None)
         random=Course(
             analysis, means.estimate, means.frequentist_cov, METHOD, direction=instrument.direction
         ),
-        questions=tuple(questions_of(study, visits)),
-        departures=gone, left_out=left_out, formula=formula,
+        questions=tuple(questions_of(study, whole.visits)),
+        departures=gone, left_out=whole.left_out, formula=whole.formula,
     )  # fmt: skip
 
 
-def _everyone(trial: Trial, measure: str | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row for everyone at every visit that anyone attended, and who had to be left out.
-
-    Therapies of which nobody was seen after baseline say nothing, and are left out whole.
-    """
-    frame, left_out = model_frame(trial, measure, every_visit=True)
-    seen = frame[frame["value"].notna()]
-    if seen.empty:
-        raise ModelError(
-            "No patient has a value after baseline that can be analysed. Check the visits and "
-            "measures of the study file."
-        )
-    visits, therapies = (
-        list(seen[name].cat.remove_unused_categories().cat.categories)
-        for name in ("visit", "therapy")
-    )
-    silent = frame.loc[~frame["therapy"].isin(therapies), "patient"].nunique()
-    frame = frame[frame["visit"].isin(visits) & frame["therapy"].isin(therapies)]
-    frame = frame.assign(
-        visit=pd.Categorical(frame["visit"].astype(str), visits),
-        therapy=pd.Categorical(frame["therapy"].astype(str), therapies),
-    )
-    if silent:
-        row = pd.DataFrame({"reason": ["nobody of the therapy was seen after baseline"], "n": [silent]})
-        left_out = pd.concat([left_out, row], ignore_index=True)
-    return frame.reset_index(drop=True), left_out
+def _refits(
+    whole: WholeTrial, events: pd.DataFrame, reference: str, cluster: str | None
+) -> Refits:
+    """Fits with the first structure that can be estimated, as in the main analysis."""
+    named = whole.trial.study.model.covariance
+    refused: dict[str, str] = {}
+    # One visit has one variance, whatever structure is named.
+    for structure in named if len(whole.visits) > 1 else named[:1]:
+        try:
+            panel = whole.lay_out(events, reference, cluster=cluster, covariance=structure)
+            return refit(panel, by_cluster=cluster is not None)
+        except ModelError as error:
+            refused[structure] = str(error)
+    if len(set(refused.values())) == 1:
+        raise ModelError(refused[named[0]])
+    told = " ".join(f"{structure}: {reason}" for structure, reason in refused.items())
+    raise ModelError(f"None of the covariances could be estimated. {told}")

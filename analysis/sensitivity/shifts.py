@@ -53,8 +53,7 @@ def tipping_curves(
     """
     if setting is None:
         return _together([], CURVE_COLUMNS)
-    far = shift_range(setting, horizon)
-    shifts = np.linspace(-far, far, POINTS) if shifts is None else np.asarray(shifts)
+    shifts = _around(setting, horizon, POINTS) if shifts is None else np.asarray(shifts)
     alpha = 1 - setting.study.model.confidence
     parts = []
     for found in _all(setting, horizon):
@@ -82,8 +81,7 @@ def tipping_surfaces(
     """
     if setting is None:
         return _together([], SURFACE_COLUMNS)
-    far = shift_range(setting, horizon)
-    shifts = np.linspace(-far, far, GRID) if shifts is None else np.asarray(shifts)
+    shifts = _around(setting, horizon, GRID) if shifts is None else np.asarray(shifts)
     alpha = 1 - setting.study.model.confidence
     names = {"therapy": "shift", "comparator": "comparator_shift"}
     parts = [
@@ -92,6 +90,11 @@ def tipping_surfaces(
         for found in _all(setting, horizon) if found.comparator
     ]  # fmt: skip
     return _together(parts, SURFACE_COLUMNS)
+
+
+def _around(setting: Setting, horizon: Horizon, points: int) -> Array:
+    far = shift_range(setting, horizon)
+    return np.linspace(-far, far, points)
 
 
 def _all(setting: Setting, horizon: Horizon) -> list[Shifted]:

@@ -8,6 +8,8 @@ from analysis.sensitivity.conclusion import LESS, MORE, NOTHING, UNCLEAR, conclu
 from analysis.sensitivity.strategies import ANCHORED, Sensitivity
 from analysis.studies.records import Study
 
+# Shifts below this are told as such.
+SMALLEST = 0.01
 _SAID = {
     MORE: "more relief than with {other}", LESS: "less relief than with {other}",
     UNCLEAR: "no clear difference from {other}",
@@ -32,9 +34,12 @@ def survival_sentences(relief: pd.DataFrame, found: Sensitivity, study: Study) -
     if found.setting is None:
         texts = [f"Whether the conclusions survive other assumptions cannot be said: {found.refused}"]
     elif not found.setting.comparator:
+        why = "The study has no comparator"
+        if study.comparator:
+            why = f"Nobody with {study.comparator}, the comparator, was seen after the start"
         texts = [
-            "The study has no comparator, so there is no conclusion about an effect that other "
-            "assumptions about missing patients could change."
+            f"{why}, so there is no conclusion about an effect that other assumptions about missing "
+            "patients could change."
         ]
     else:
         frame = conclusions(relief, found, ("long",))
@@ -57,16 +62,23 @@ def what_would_change(relief: pd.DataFrame, found: Sensitivity, study: Study) ->
             "that patients who were not seen could overturn."
         )
         return _simulated(" ".join([text, *_hidden(frame, found)]), study)
-    held = clear[clear["same"] == clear["strategies"]]
-    parts = [
-        f"In the long term {_count(len(clear), len(frame))} clearly different from {other}. "
-        f"{_survived(len(held), len(clear))} under every other assumption that was tried"
-        + _exceptions(clear, held) + "."
+    parts = [f"In the long term {_count(len(clear), len(frame))} clearly different from {other}."]
+    tried = clear[clear["strategies"] > 0]
+    if len(tried):
+        held = tried[tried["same"] == tried["strategies"]]
+        parts.append(
+            f"{_survived(len(held), len(tried))} under every other assumption that was tried"
+            f"{_exceptions(tried, held)}."
+        )
+    parts += [
+        f"For {therapy} no other assumption could be tried."
+        for therapy in clear.loc[clear["strategies"] == 0, "therapy"]
     ]
     for _, row in clear.iterrows():
         parts.append(_needed(row, found))
     parts += _hidden(frame, found)
-    parts.append("Whether any of this is true cannot be seen in the data.")
+    if clear["tip"].notna().any():
+        parts.append("Whether any of this is true cannot be seen in the data.")
     return _simulated(" ".join(parts), study)
 
 
@@ -81,7 +93,7 @@ def _of_therapy(row: pd.Series, found: Sensitivity, study: Study) -> str:
     elif row["strategies"]:
         text = (
             f"{start} does not survive every assumption about patients who were not seen: it changes "
-            f"under {_list(row['others'])}"
+            f"under {_list(_strategies(row['others']))}"
         )
     else:
         text = f"{start} could not be tried under other assumptions"
@@ -99,9 +111,9 @@ def _needed(row: pd.Series, found: Sensitivity) -> str:
             return f"No long-term value of {therapy} is missing."
         return f"For {therapy}, {row['note']}."
     way = "worse" if row["tip"] > 0 else "better"
-    amount = f"{abs(row['tip']):.1f} {unit}"
+    amount = f"{_size(row['tip'])} {unit}"
     if pd.notna(row["important"]):
-        amount += f" ({abs(row['important']):.1f} minimal important changes)"
+        amount += f" ({_size(row['important'])} minimal important changes)"
     text = (
         f"For {therapy} it would take patients not seen who were {amount} {way} than patients like "
         "them who were"
@@ -109,12 +121,19 @@ def _needed(row: pd.Series, found: Sensitivity) -> str:
     return f"{text}, which is more than the scale allows." if not row["possible"] else f"{text}."
 
 
+def _size(shift: float) -> str:
+    """A shift as shown: a small one keeps a digit that is not 0."""
+    if abs(shift) < SMALLEST:
+        return f"less than {SMALLEST}"
+    return f"{abs(shift):.{1 if abs(shift) >= 10 * SMALLEST else 2}f}"
+
+
 def _hidden(frame: pd.DataFrame, found: Sensitivity) -> list[str]:
     """Therapies that some assumption makes look clearly different though the data do not."""
     unclear = frame[(frame["conclusion"] == UNCLEAR) & (frame["same"] < frame["strategies"])]
     if unclear.empty:
         return []
-    names = _list("; ".join(unclear["therapy"]))
+    names = _list(list(unclear["therapy"]))
     return [
         f"For {names} some assumptions would make a difference that the main analysis does not "
         "show; no weight should be put on that."
@@ -129,31 +148,37 @@ def _count(n: int, of: int) -> str:
 
 def _survived(held: int, clear: int) -> str:
     if clear == 1:
-        return "That conclusion survives" if held else "That conclusion does not survive"
+        return "That conclusion holds" if held else "That conclusion does not hold"
     if not held:
-        return "None of these conclusions survives"
+        return "None of these conclusions holds"
     if held == clear:
-        return "These conclusions survive"
-    return f"{held} of these {clear} conclusions {'survives' if held == 1 else 'survive'}"
+        return "These conclusions hold"
+    return f"{held} of these {clear} conclusions {'holds' if held == 1 else 'hold'}"
 
 
 def _exceptions(clear: pd.DataFrame, held: pd.DataFrame) -> str:
     lost = clear.drop(held.index)
     if lost.empty:
         return ""
-    said = [f"{row['therapy']} changes under {_list(row['others'])}" for _, row in lost.iterrows()]
+    said = [
+        f"{row['therapy']} changes under {_list(_strategies(row['others']))}"
+        for _, row in lost.iterrows()
+    ]
     return f": {'; '.join(said)}"
 
 
-def _list(joined: str) -> str:
-    """Names as a list; a strategy that fails with one variance only is named with it."""
+def _strategies(joined: str) -> list[str]:
+    """Names of strategies; one that fails with the anchored variance only is named with it."""
     names = joined.split("; ")
     plain = [name for name in names if not name.endswith(ANCHORED)]
-    names = [
+    return [
         name if not name.endswith(ANCHORED) else f"{name.removesuffix(ANCHORED)} (information-anchored)"
         for name in names
         if not (name.endswith(ANCHORED) and name.removesuffix(ANCHORED) in plain)
     ]
+
+
+def _list(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

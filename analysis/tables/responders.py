@@ -21,11 +21,12 @@ def judged_table(found: Responders, definition: str, minimum: int) -> Table:
     rows = []
     for _, row in found.counts[found.counts["definition"] == definition].iterrows():
         seen = "not shown" if row["masked"] else f"{row['responders']} of {row['seen']}"
-        numbers = (row[name] for name in ("patients", "no_baseline", "below_floor", "judged"))
-        rows.append((
-            row["therapy"], HORIZON_WORDS[row["horizon"]],
-            *[_masked(number, minimum) for number in numbers], seen,
-        ))  # fmt: skip
+        names = ("patients", "no_baseline", "below_floor", "judged")
+        cells = [_masked(row[name], minimum) for name in names]
+        # The three add up to the patients: one that is hidden could be had from the others.
+        if sum(cell.startswith("<") for cell in cells[1:]) == 1 and not cells[3].startswith("<"):
+            cells[3] = "not shown"
+        rows.append((row["therapy"], HORIZON_WORDS[row["horizon"]], *cells, seen))
     columns = (
         "therapy", "when", "patients", "no baseline", "baseline too low", "can be judged",
         "responders of those seen",
@@ -45,7 +46,7 @@ def responder_curve_table(curve: pd.DataFrame, horizon: str = "long", steps: int
     if part.empty:
         return Table(title, ("therapy",), (), "Nobody can be shown.")
     top = float(part["change"].max())
-    step = max(np.ceil(top / steps), 1.0) if top > steps / 2 else round(top / steps, 2)
+    step = max(np.ceil(top / steps), 1.0) if top > steps / 2 else _round_step(top / steps)
     asked = np.arange(0, top + SAME, step) if step > 0 else np.zeros(1)
     rows = []
     for therapy, mine in part.groupby("therapy", sort=False):
@@ -54,12 +55,21 @@ def responder_curve_table(curve: pd.DataFrame, horizon: str = "long", steps: int
         places = np.searchsorted(change, asked - SAME)
         cells = [number(100 * share[k], 0) if k < len(share) else "few" for k in places]
         rows.append((str(therapy), *cells))
-    columns = ("therapy", *[number(amount, 0 if amount == round(amount) else 1) for amount in asked])
+    digits = int(max(0, -np.floor(np.log10(step)))) if step > 0 else 0
+    columns = ("therapy", *[number(amount, digits) for amount in asked])
     note = (
         f"{HORIZON_WORDS[horizon].capitalize()}; units of the instrument, positive is better. few: too "
         "few patients, or none, improved so much."
     )
     return Table(title, columns, tuple(rows), note)
+
+
+def _round_step(least: float) -> float:
+    """The next of 1, 2, 5 and 10 times a power of ten; 0 where nothing improved."""
+    if least <= 0:
+        return 0.0
+    power = 10 ** np.floor(np.log10(least))
+    return float(next(power * k for k in (1, 2, 5, 10) if power * k >= least - SAME))
 
 
 def kept_response_table(kept: pd.DataFrame) -> Table:

@@ -93,7 +93,7 @@ def test_every_replicate_agrees(shared_data, shared_reference):
         np.testing.assert_allclose(found, expected[columns].to_numpy(), atol=SAME)
 
 
-def test_jump_to_reference_has_both_printed_standard_errors(shared_data, shared_reference):
+def test_oracle_8_jump_to_reference_has_both_printed_standard_errors(shared_data, shared_reference):
     panel = antidepressant_panel(shared_data, shared_reference, "JR")
     found = conditional_mean(refit(panel), ancova(panel, ANTIDEPRESSANT_ANALYSIS))
     weights = asked_weights("trt_7", panel.visits)

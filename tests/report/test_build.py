@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 from analysis.report.__main__ import main
+from analysis.responders.handling import HANDLINGS, MULTIPLE, NON_RESPONSE, OBSERVED, STANDARDISED
 from analysis.schema import RESULT_COLUMNS
+from analysis.sensitivity import ANCHORED, RANDOM, STRATEGIES
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = "<img src=x onerror=alert(2)>"
@@ -23,6 +25,12 @@ PAGES = (
     "index.html", "01_the_data.html", "02_short_and_long_term_relief.html", "03_how_sure.html",
     "04_who_gets_better_and_who_is_harmed.html", "methods.html",
 )  # fmt: skip
+# Besides the main analysis and its adjustments for several therapies.
+ALL_ANALYSES = {
+    *STRATEGIES, *(name + ANCHORED for name in STRATEGIES if name != RANDOM), *HANDLINGS,
+    *(f"{MULTIPLE}, {name}" for name in STRATEGIES if name != RANDOM),
+    *(name + STANDARDISED for name in (OBSERVED, NON_RESPONSE)),
+}  # fmt: skip
 
 
 def outcomes(weeks: tuple[int, ...], arms: tuple[str, ...]) -> pd.DataFrame:
@@ -134,6 +142,21 @@ def test_results_are_the_result_frame_and_hold_every_therapy_at_both_horizons(ho
     assert set(relief["horizon"]) == {"short", "long"}
     assert relief["estimate"].notna().all()
     assert set(relief["therapy"]) == {ARMS[0], SCRIPT, "'" + ARMS[2]}
+
+
+def test_results_hold_every_assumption_handling_and_harm(hostile):
+    frame = pd.read_csv(hostile / "results.csv").fillna({"analysis": ""})
+    assert ALL_ANALYSES <= set(frame["analysis"])
+    assert set(frame.loc[frame["quantity"] == "number_needed", "estimand"]) == {
+        "at least 30 % better", "at least 50 % better", "at least 2 points better",
+    }  # fmt: skip
+
+
+def test_the_index_page_says_of_every_therapy_whether_its_conclusion_survives(hostile):
+    text = unescape((hostile / "index.html").read_text(encoding="utf-8"))
+    for therapy in ARMS[1:]:
+        assert text.count(f"with {therapy}, the long-term conclusion (") == 1
+    assert "No long-term value of" in text or "survives every other assumption" in text
 
 
 def test_provenance_names_the_inputs_by_their_digest(hostile):
