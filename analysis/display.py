@@ -18,9 +18,13 @@ from analysis.figures.style import styled
 RESOLUTION = 110
 # Enough that edges stay smooth; a stored notebook then needs a third of the room.
 COLOURS = 256
+# For large figures of lines and words, and for those of a few pale areas.
+FEW, SOME = 6, 64
 
 
-def show(picture: Figure | Axes | Sequence[Axes], alt: str) -> None:
+def show(
+    picture: Figure | Axes | Sequence[Axes], alt: str, colours: int = COLOURS
+) -> None:
     """Display a figure as PNG with its alternative text and a digest of what it draws.
 
     Parameters
@@ -28,18 +32,20 @@ def show(picture: Figure | Axes | Sequence[Axes], alt: str) -> None:
     picture : Figure, Axes or sequence of Axes
     alt : str
         What the figure shows, for those who cannot see it.
+    colours : int
+        At most so many, shades of edges included; few do for a large figure of lines and words.
     """
     from IPython.display import display
 
     figure = figure_of(picture)
     bundle = {
-        "image/png": base64.b64encode(_png(figure)).decode(),
+        "image/png": base64.b64encode(_png(figure, colours)).decode(),
         "text/plain": f"{alt} [data {digest(figure)}]",
     }
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: Figure, colours: int) -> bytes:
     """The figure as a small PNG without dates or names of programs."""
     from PIL import Image
 
@@ -48,7 +54,7 @@ def _png(figure: Figure) -> bytes:
         figure.savefig(drawn, format="png", dpi=RESOLUTION, metadata={"Software": None})
     picture = Image.open(drawn).convert("RGB")
     dots = (RESOLUTION, RESOLUTION)
-    picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+    picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
         small, format="png", optimize=True, dpi=dots
     )
     return small.getvalue()

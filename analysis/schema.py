@@ -18,7 +18,7 @@ Horizon = Literal["short", "long", ""]
 ResultHorizon = Literal["short", "long", "sustained", ""]
 Quantity = Literal[
     "mean", "relief", "loss", "retention", "area", "responders", "risk_difference", "risk_ratio",
-    "odds_ratio", "number_needed", "harm",
+    "odds_ratio", "number_needed", "harm", "half_life",
 ]  # fmt: skip
 Direction = Literal["lower_is_better", "higher_is_better"]
 EventKind = Literal["stopped_therapy", "rescue_medication", "other_therapy", "lost", "adverse_event"]

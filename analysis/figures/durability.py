@@ -79,7 +79,7 @@ def _names(ax: Axes, points: pd.DataFrame, labels: Labels, low: float, high: flo
     if points.empty:
         return
     scale = SIDE_MM / 25.4 * 72 / (high - low)
-    texts = [wrapped(name, *((18, 2) if len(points) <= FILLED else (22, 1))) for name in points["therapy"]]
+    texts = [wrapped(name, *((18, 3) if len(points) <= FILLED else (22, 1))) for name in points["therapy"]]
     size = 8.0 if len(points) <= FILLED else 6.5
     sizes = np.array([
         [0.60 * size * max(map(len, text.split("\n"))), 1.3 * size * (text.count("\n") + 1)]
@@ -117,7 +117,7 @@ def joint_relief(frame: pd.DataFrame, comparator: str) -> pd.DataFrame:
             "var_short": variances[0], "var_long": variances[1],
             "cov": (variances[0] + variances[1] - variances[2]) / 2,
             "df": float(min(short.loc[therapy, "df"], long.loc[therapy, "df"])),
-            "n": int(long.loc[therapy, "n_therapy"]),
+            "n": long.loc[therapy, "n_therapy"],
         })  # fmt: skip
     columns = ["therapy", "short", "long", "var_short", "var_long", "cov", "df", "n"]
     return pd.DataFrame(records, columns=columns)
@@ -125,6 +125,8 @@ def joint_relief(frame: pd.DataFrame, comparator: str) -> pd.DataFrame:
 
 def _radius(df: float, level: float) -> float:
     """Half-axis of a joint region of two estimates in standard errors: root of 2 F(2, df)."""
+    if np.isinf(df):
+        return float(np.sqrt(stats.chi2.ppf(level, 2)))
     return float(np.sqrt(2 * stats.f.ppf(level, 2, df)))
 
 

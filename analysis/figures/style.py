@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -81,6 +82,21 @@ def labels_of(study: Study, measure: str | None = None) -> Labels:
         instrument.direction == "lower_is_better", study.therapies, study.comparator,
         instrument.minimal_important_change, study.simulated, study.model.confidence,
     )  # fmt: skip
+
+
+def labels_of_evidence(frame: pd.DataFrame, unit: str) -> Labels:
+    """Words for the figures of published trials, from a result frame against one comparator.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns `therapy`, `comparator`.
+    unit : str
+        Of relief, a share of a scale of 0 to 100.
+    """
+    comparator = str(frame["comparator"].iloc[0])
+    therapies = (comparator, *dict.fromkeys(frame["therapy"]))
+    return Labels("Pain", unit, 0, 100, True, therapies, comparator, None, False)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from analysis.estimands import EstimandData, apply_estimand
 from analysis.mmrm import MMRMResults
 from analysis.mmrm.contrasts import ALWAYS_ZERO, Contrasts, t_inference
 from analysis.relief.families import adjusted_rows
-from analysis.relief.fieller import FiellerSet, fieller_set
+from analysis.relief.fieller import fieller_set, in_words
 from analysis.relief.model import FittedTrial, fit_trial
 from analysis.relief.questions import Question, questions_of
 from analysis.schema import Horizon, Quantity, result_frame
@@ -275,17 +275,8 @@ def _retention(
     return {
         "estimate": long / short if short else np.nan,
         "conf_low": found.low, "conf_high": found.high,
-        "method": f"{model.facts.method}; Fieller, {found.kind}", "note": _in_words(found),
+        "method": f"{model.facts.method}; Fieller, {found.kind}", "note": in_words(found),
     }  # fmt: skip
-
-
-def _in_words(found: FiellerSet) -> str:
-    if found.kind == "interval":
-        return ""
-    if found.kind == "whole line":
-        return "every ratio fits the data"
-    below, above = (f"{round(end, 9):.2f}" for end in (found.high, found.low))
-    return f"every ratio up to {below} and from {above} on fits the data, none between them"
 
 
 def _means(study: Study, model: FittedTrial, alpha: float) -> Iterator[dict[str, Any]]:

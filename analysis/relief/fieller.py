@@ -86,6 +86,16 @@ def fieller_set(
     return FiellerSet("complement" if crosses else "interval", math.tan(low), math.tan(high))
 
 
+def in_words(found: FiellerSet) -> str:
+    """What a set that is no interval says; empty for an interval."""
+    if found.kind == "interval":
+        return ""
+    if found.kind == "whole line":
+        return "every ratio fits the data"
+    below, above = (f"{round(end, 9):.2f}" for end in (found.high, found.low))
+    return f"every ratio up to {below} and from {above} on fits the data, none between them"
+
+
 def _most_rejected(
     a: float, b: float, var_a: float, var_b: float, cov: float, estimate: float
 ) -> float:

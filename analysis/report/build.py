@@ -25,8 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "data" / "simulated" / "study.yml"
 NOTEBOOKS = (
     "01_the_data", "02_short_and_long_term_relief", "03_how_sure",
-    "04_who_gets_better_and_who_is_harmed",
+    "04_who_gets_better_and_who_is_harmed", "05_published_evidence", "06_claims",
 )  # fmt: skip
+# The same whatever the study.
+OF_NO_STUDY = ("06_claims",)
 DOCUMENTS = ("methods",)
 RESULTS_NAME = "results.csv"
 FIGURES_NAME = "figures"
@@ -70,7 +72,10 @@ def build_report(
     say(f"Reading {study_file.name}")
     analysed = analyse(study_file, download)
     say("Running the notebooks")
-    jobs = [Job(ROOT / "notebooks" / f"{name}.ipynb", study_file) for name in NOTEBOOKS]
+    jobs = [
+        Job(ROOT / "notebooks" / f"{name}.ipynb", None if name in OF_NO_STUDY else study_file)
+        for name in NOTEBOOKS
+    ]
     executed = run_notebooks(jobs, lambda step: say(_line(step)))
     say("Writing the pages")
     with replaced_whole(output) as folder:

@@ -23,7 +23,8 @@ ARMS = ("Usual care", SCRIPT, "=cost $x_1$ & more")
 PATIENTS_AN_ARM = 20
 PAGES = (
     "index.html", "01_the_data.html", "02_short_and_long_term_relief.html", "03_how_sure.html",
-    "04_who_gets_better_and_who_is_harmed.html", "methods.html",
+    "04_who_gets_better_and_who_is_harmed.html", "05_published_evidence.html", "06_claims.html",
+    "methods.html",
 )  # fmt: skip
 # Besides the main analysis and its adjustments for several therapies.
 ALL_ANALYSES = {
