@@ -2,6 +2,7 @@
 """The door to Lasting Relief: make the environment if need be, then run one task in it.
 
     python3 run.py report [study.yml] [--output DIR] [--download]
+    python3 run.py compare REPORT REPORT [--all]
     python3 run.py test [pytest options; paths are meant from the project's folder]
     python3 run.py draft my_data.xlsx [--sheet NAME] [--patients FILE] [--output FILE] [...]
     python3 run.py check my_study.yml [--download]
@@ -29,9 +30,9 @@ LAB = ["--ip=127.0.0.1", "--ServerApp.root_dir=notebooks", "--LabApp.news_url=No
        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
 TASKS = {
     # -P: a file called pandas.py in the folder of the data must not be imported.
-    "report": ["-P", "-m", "analysis.report"], "test": ["-m", "pytest"],
+    "report": ["-P", "-m", "analysis.report"], "compare": ["-P", "-m", "analysis.report.compare"],
     "draft": ["-P", "-m", "analysis.draft"], "check": ["-P", "-m", "analysis.draft.check"],
-    "lab": ["-m", "jupyterlab", *LAB], "refresh": ["-m", "analysis.report.refresh"],
+    "test": ["-m", "pytest"], "lab": ["-m", "jupyterlab", *LAB], "refresh": ["-m", "analysis.report.refresh"],
 }
 
 
@@ -110,7 +111,7 @@ def variables_for_tasks():
 def run_task(task, words, variables):
     """Run a task to its end; Ctrl-C is left to it, so that it can stop its kernels."""
     # Files are meant from where the command was typed; other tasks belong to the project.
-    folder = os.getcwd() if task in ("report", "draft", "check") else str(ROOT)
+    folder = os.getcwd() if task in ("report", "compare", "draft", "check") else str(ROOT)
     child = subprocess.Popen([str(PYTHON), *TASKS[task], *words], cwd=folder, env=variables)
     interrupted = False
     while True:

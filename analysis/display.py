@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -12,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import styled
+from analysis.figures.style import rendered, styled
 
 # Dots per inch: eight therapies in small panels stay readable.
 RESOLUTION = 110
@@ -20,12 +21,16 @@ RESOLUTION = 110
 COLOURS = 256
 # For large figures of lines and words, and for those of a few pale areas.
 FEW, SOME = 6, 64
+# A report sets this variable to PRINT for its kernels: each figure is then drawn once, for all uses.
+FIGURES_VARIABLE, PRINT = "LASTING_RELIEF_FIGURES", "print"
 
 
 def show(
     picture: Figure | Axes | Sequence[Axes], alt: str, colours: int = COLOURS
 ) -> None:
     """Display a figure as PNG with its alternative text and a digest of what it draws.
+
+    Where a report asks for it, the PNG is one for print and an SVG stands beside it.
 
     Parameters
     ----------
@@ -38,10 +43,13 @@ def show(
     from IPython.display import display
 
     figure = figure_of(picture)
-    bundle = {
-        "image/png": base64.b64encode(_png(figure, colours)).decode(),
-        "text/plain": f"{alt} [data {digest(figure)}]",
-    }
+    bundle = {"text/plain": f"{alt} [data {digest(figure)}]"}
+    if os.environ.get(FIGURES_VARIABLE) == PRINT:
+        svg, png = rendered(figure)
+        bundle["image/svg+xml"] = svg.decode("utf-8")
+    else:
+        png = _png(figure, colours)
+    bundle["image/png"] = base64.b64encode(png).decode()
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
 
 

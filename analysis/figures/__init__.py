@@ -18,7 +18,7 @@ from analysis.figures.residuals import plot_residuals
 from analysis.figures.responder_curves import plot_responder_curve
 from analysis.figures.responders import plot_responders
 from analysis.figures.strategies import plot_strategies
-from analysis.figures.style import Labels, labels_of, labels_of_evidence, new_figure, save
+from analysis.figures.style import Labels, labels_of, labels_of_evidence, new_figure, rendered, save
 from analysis.figures.tipping import plot_tipping, plot_tipping_surface
 
 __all__ = [
@@ -27,5 +27,5 @@ __all__ = [
     "plot_harm_kinds", "plot_kept_response", "plot_missingness", "plot_network",
     "plot_network_forest", "plot_pooled_forest", "plot_relief_harm", "plot_residuals",
     "plot_responder_curve", "plot_responders", "plot_strategies", "plot_time_course",
-    "plot_tipping", "plot_tipping_surface", "save",
+    "plot_tipping", "plot_tipping_surface", "rendered", "save",
 ]  # fmt: skip

@@ -9,6 +9,8 @@ from analysis.harms.estimate import Harms
 from analysis.harms.incidence import name_of
 from analysis.studies.records import Study
 
+UNRECORDED = "adverse events were not recorded in this study."
+
 
 def harm_sentences(harms: Harms, study: Study, expected: tuple[str, ...] = ()) -> list[str]:
     """Say of every therapy what harms were seen and what cannot be ruled out.
@@ -26,25 +28,60 @@ def harm_sentences(harms: Harms, study: Study, expected: tuple[str, ...] = ()) -
     list of str
         One text per therapy, the comparator included.
     """
-    texts = [_of_therapy(harms, study, therapy, expected) for therapy in study.therapies]
-    if study.simulated:
-        return [f"Simulated data: {text[0].lower()}{text[1:]}" for text in texts]
-    return texts
+    return _told([_of_therapy(harms, study, therapy, expected) for therapy in study.therapies], study)
+
+
+def harm_lines(harms: Harms, study: Study) -> list[str]:
+    """Say of every therapy, in short, how many were harmed and how that compares.
+
+    `harm_sentences` without serious and related events and without withdrawals; where harms were
+    not recorded, one line for all therapies.
+
+    Parameters
+    ----------
+    harms : Harms
+    study : Study
+
+    Returns
+    -------
+    list of str
+    """
+    if not harms.recorded:
+        return _told([f"Nothing can be said about harms: {UNRECORDED}"], study)
+    lines = []
+    for therapy in study.therapies:
+        text, seen = _start(harms, study, therapy)
+        lines.append(" ".join([text, *(_compared(harms, study, therapy) if seen else ())]))
+    return _told(lines, study)
+
+
+def _told(texts: list[str], study: Study) -> list[str]:
+    if not study.simulated:
+        return texts
+    return [f"Simulated data: {text[0].lower()}{text[1:]}" for text in texts]
+
+
+def _start(harms: Harms, study: Study, therapy: str) -> tuple[str, bool]:
+    """How many had an adverse event, and whether there was anybody to have one."""
+    who = "In all patients" if study.therapy is None else f"With {therapy}"
+    cell = _cell(harms, HARM, ANY, therapy)
+    if cell["of"] == 0:
+        return f"{who}, nothing can be said about harms: the therapy has no patients.", False
+    level = f"{100 * study.model.confidence:g} %"
+    return f"{who}, {_count(harms, cell, 'adverse event', level)}.", True
 
 
 def _of_therapy(harms: Harms, study: Study, therapy: str, expected: tuple[str, ...]) -> str:
-    who = "In all patients" if study.therapy is None else f"With {therapy}"
     if not harms.recorded:
-        text = f"{who}, nothing can be said about harms: adverse events were not recorded in this study."
+        who = "In all patients" if study.therapy is None else f"With {therapy}"
+        text = f"{who}, nothing can be said about harms: {UNRECORDED}"
         return " ".join([text, *_withdrawals(harms, therapy)])
-    cell = _cell(harms, HARM, ANY, therapy)
-    if cell["of"] == 0:
-        return f"{who}, nothing can be said about harms: the therapy has no patients."
-    level = f"{100 * study.model.confidence:g} %"
-    parts = [f"{who}, {_count(harms, cell, 'adverse event', level)}."]
-    parts += _compared(harms, study, therapy)
-    if cell["at_most"] > 0:
-        parts += _narrower(harms, therapy, level)
+    text, seen = _start(harms, study, therapy)
+    if not seen:
+        return text
+    parts = [text, *_compared(harms, study, therapy)]
+    if _cell(harms, HARM, ANY, therapy)["at_most"] > 0:
+        parts += _narrower(harms, therapy, f"{100 * study.model.confidence:g} %")
     parts += _expected(harms, therapy, expected)
     return " ".join([*parts, *_withdrawals(harms, therapy)])
 

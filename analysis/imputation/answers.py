@@ -66,7 +66,7 @@ def relief_by_estimand(
             if applied.reference_based:
                 frame = estimand_relief(trial, estimand, measure, variance=variance).frame
             else:
-                frame = estimate_relief(trial, measure, estimand).frame
+                frame = estimate_relief(trial, measure, estimand, adjust=False).frame
         except ModelError as error:
             name = estimand if isinstance(estimand, str) else estimand.name
             said = {"analysis": "main", "estimand": name, "note": f"not estimable: {error}"}

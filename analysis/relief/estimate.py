@@ -107,8 +107,9 @@ class _Asked:
 
 
 def estimate_relief(
-    trial: Trial, measure: str | None = None, estimand: Estimand | str | None = None
-) -> Relief:
+    trial: Trial, measure: str | None = None, estimand: Estimand | str | None = None, *,
+    adjust: bool = True,
+) -> Relief:  # fmt: skip
     """Estimate relief at both horizons, loss, retention and area, for every therapy.
 
     Parameters
@@ -119,6 +120,9 @@ def estimate_relief(
         Name of the measure; the estimand's, which is mostly the primary one, when left out.
     estimand : Estimand or str, optional
         A record, or the name of one in the study file; the primary one when left out.
+    adjust : bool
+        Compare with the comparator once more, adjusted over therapies (analyses "holm" and
+        "simultaneous").
 
     Returns
     -------
@@ -151,8 +155,9 @@ def estimate_relief(
         elif not ask.note:
             row |= _retention(model, table, linear, ask, alpha)
         rows.append(row)
-    positions = [position for _, position in compared]
-    rows += adjusted_rows([row for row, _ in compared], table, positions, alpha)
+    if adjust:
+        positions = [position for _, position in compared]
+        rows += adjusted_rows([row for row, _ in compared], table, positions, alpha)
     common = {"estimand": data.estimand.name, "measure": study.primary.name}
     return Relief(result_frame([{**common, **row} for row in rows]), model, data)
 

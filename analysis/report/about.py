@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.describe.grid import values_grid
 from analysis.instruments import Instrument, find_instrument
 from analysis.studies.records import Study, Visit
+from analysis.trial.records import Trial
 
 SIMULATED = "Simulated data: no real patient stands behind these numbers."
 DESIGNS = {
@@ -41,6 +43,19 @@ def about_study(study: Study) -> list[str]:
     """
     first = [SIMULATED] if study.simulated else []
     return [*first, f"Study: {study.title}.", _groups(study), _score(study), *_horizons(study)]
+
+
+def who_took_part(trial: Trial) -> str:
+    """How many patients there were, and how many of them were still seen at each horizon."""
+    grid = values_grid(trial)
+    parts = []
+    for word in ("short", "long"):
+        visits = [visit.name for visit in trial.study.horizon(word)]
+        if visits:
+            seen = int(grid[visits].notna().any(axis=1).sum())
+            parts.append(f"{seen:,} have a score in the {word} term")
+    people = f"{len(grid):,} {'patient' if len(grid) == 1 else 'patients'}"
+    return f"{people}; of these {' and '.join(parts)}." if parts else f"{people}."
 
 
 def limits_of(study: Study) -> list[str]:

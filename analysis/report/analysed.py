@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from analysis.errors import ConvergenceWarning
 from analysis.harms import Harms, estimate_harms
-from analysis.intake import read_trial
+from analysis.imputation import Answers, relief_by_estimand
 from analysis.relief import Relief, estimate_relief
 from analysis.responders import Responders, estimate_responders
 from analysis.sensitivity import Sensitivity, compare_strategies
@@ -25,6 +24,8 @@ class Analysed:
     ----------
     trial : Trial
     relief : Relief
+    answers : Answers
+        Relief under every estimand of the study.
     sensitivity : Sensitivity
     responders : Responders
     harms : Harms
@@ -34,6 +35,7 @@ class Analysed:
 
     trial: Trial
     relief: Relief
+    answers: Answers
     sensitivity: Sensitivity
     responders: Responders
     harms: Harms
@@ -42,25 +44,30 @@ class Analysed:
     @property
     def frame(self) -> pd.DataFrame:
         """Every estimate, in one shape."""
-        parts = (self.relief.frame, self.sensitivity.frame, self.responders.frame, self.harms.frame)
+        others = self.answers.frame
+        # The primary estimand is the main analysis, which is there with its adjustments.
+        others = others[others["estimand"] != self.trial.study.estimand.name]
+        parts = (
+            self.relief.frame, others, self.sensitivity.frame, self.responders.frame, self.harms.frame,
+        )  # fmt: skip
         return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def analyse(study_file: Path, download: bool = False) -> Analysed:
-    """Read a study and estimate all that a report says.
+def analyse(trial: Trial) -> Analysed:
+    """Estimate all that a report says of a trial.
 
     Raises
     ------
     ReliefError
-        The study file, the data or the model of relief cannot be used.
+        The data or the model of relief cannot be used.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        trial = read_trial(study_file, download=download)
         relief = estimate_relief(trial)
+        answers = relief_by_estimand(trial)
         sensitivity = compare_strategies(trial)
         responders = estimate_responders(relief.data.trial, relief.model, setting=sensitivity.setting)
         harms = estimate_harms(trial)
     complaints = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
     told = tuple(dict.fromkeys(str(warning.message) for warning in complaints))
-    return Analysed(trial, relief, sensitivity, responders, harms, told)
+    return Analysed(trial, relief, answers, sensitivity, responders, harms, told)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,9 +14,13 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
 from analysis.report.execute import warnings_in
+from analysis.report.html_tables import house_table
+from analysis.tables import Table
 
+PNG, SVG = "image/png", "image/svg+xml"
 DEFAULT_ALT = "Figure; the table beside it holds its numbers."
 _DIGEST = re.compile(r"\s*\[data [0-9a-f]+\]\s*$")
+_HEAD = re.compile(r"<th(?=[ >])")
 _TITLE = re.compile(r"\A\s*#\s+([^\n]+)\n?")
 
 
@@ -29,12 +35,28 @@ class Block:
         `Markup` for prose and html (tables), which are shown as they are; text, which the template
         escapes, for code, text and warning; a data address for a figure.
     caption : str
-        What a figure shows, in words.
+        What a figure shows, in words; the name of a table.
+    files : tuple of (str, str)
+        Files of the folder that hold the same: address, and what kind of file it is.
+    number : int
+        Place among the tables or figures of its page, from 1.
     """
 
     kind: Literal["prose", "code", "html", "figure", "text", "warning"]
     body: Markup | str
     caption: str = ""
+    files: tuple[tuple[str, str], ...] = ()
+    number: int = 0
+
+
+def table_block(table: Table) -> Block:
+    """A table as a piece of a page; tables escape every cell themselves."""
+    return Block("html", Markup(table._repr_html_()), table.caption)
+
+
+def prose_block(text: str, tag: str = "p") -> Block:
+    """Plain text as a piece of a page, escaped, in an element of that name."""
+    return Block("prose", Markup(f"<{tag}>{{}}</{tag}>").format(text))
 
 
 class _Renderer(IPythonRenderer):
@@ -72,7 +94,8 @@ class _DocumentRenderer(_Renderer):
         self._count = {"Table": 0, "Equation": 0}
 
     def table(self, text: str) -> str:
-        return self._region("Table", f"<table>\n{text}</table>")
+        cells = _HEAD.sub('<th scope="col"', text)
+        return self._region("Table", f"<table>\n{cells}</table>")
 
     def block_math(self, body: str) -> str:
         return self._region("Equation", super().block_math(body))
@@ -132,19 +155,45 @@ def _output(output: NotebookNode) -> list[Block]:
     if output.output_type == "stream":
         return [Block("text", output.text)] if output.name == "stdout" else []
     data = output.get("data", {})
-    if "image/png" in data:
-        alt = output.get("metadata", {}).get("image/png", {}).get("alt")
-        alt = alt or _DIGEST.sub("", _joined(data.get("text/plain", ""))) or DEFAULT_ALT
-        picture = _joined(data["image/png"]).replace("\n", "")
-        return [Block("figure", f"data:image/png;base64,{picture}", alt)]
+    if PNG in data:
+        return [Block("figure", _address(data), _alt(output))]
     if "text/html" in data:
-        shown = Markup(_joined(data["text/html"]))
+        shown = Markup(house_table(_joined(data["text/html"])))
         return [Block("html" if "<table" in shown else "prose", shown)]
     if "text/markdown" in data:
         return [Block("prose", render_markdown(_joined(data["text/markdown"])))]
     if "text/plain" in data:
         return [Block("text", _joined(data["text/plain"]))]
     return []
+
+
+def figures_in(notebook: NotebookNode) -> Iterator[tuple[str, bytes, bytes]]:
+    """Figures that a notebook drew for print: in words what each shows, its SVG and its PNG."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    for output in outputs:
+        data = output.get("data", {})
+        if SVG in data and PNG in data:
+            png = base64.b64decode(_joined(data[PNG]))
+            yield _alt(output), _joined(data[SVG]).encode("utf-8"), png
+
+
+def _alt(output: NotebookNode) -> str:
+    """What a figure shows, in words."""
+    alt = output.get("metadata", {}).get(PNG, {}).get("alt")
+    text = _joined(output["data"].get("text/plain", ""))
+    return alt or _DIGEST.sub("", text) or DEFAULT_ALT
+
+
+def _address(data: NotebookNode) -> str:
+    """The sharpest picture there is, as a data address."""
+    if SVG in data:
+        return data_address(_joined(data[SVG]).encode("utf-8"), SVG)
+    return data_address(base64.b64decode(_joined(data[PNG])), PNG)
+
+
+def data_address(content: bytes, kind: str = SVG) -> str:
+    """A picture as a data address, so that a page needs no other file."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _joined(text: str | list[str]) -> str:

@@ -7,10 +7,15 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from analysis.display import FIGURES_VARIABLE, PRINT
+from analysis.intake import read_trial
 from analysis.report.analysed import Analysed, analyse
-from analysis.report.answer import answer_of
-from analysis.report.drawings import draw_all
-from analysis.report.execute import Job, Progress, run_notebooks
+from analysis.report.answer import answer_of, journal_tables
+from analysis.report.ard import SCHEMA_NAME, write_analysis_results
+from analysis.report.dictionary import dictionary_page
+from analysis.report.drawings import FIGURES_NAME, figures_of, write_figures
+from analysis.report.execute import Job, Progress, running
+from analysis.report.origin import origin_page
 from analysis.report.place import default_output, refuse_foreign, replaced_whole
 from analysis.report.results import (
     PROVENANCE_NAME,
@@ -18,7 +23,8 @@ from analysis.report.results import (
     write_provenance,
     write_results,
 )
-from analysis.report.site import write_site
+from analysis.report.site import document_page, notebook_page, write_site
+from analysis.report.word import write_word
 from analysis.simulate.bundled import BUNDLED_SEED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,8 +36,14 @@ NOTEBOOKS = (
 # The same whatever the study.
 OF_NO_STUDY = ("06_claims",)
 DOCUMENTS = ("methods",)
-RESULTS_NAME = "results.csv"
-FIGURES_NAME = "figures"
+RESULTS_NAME, ARD_NAME, WORD_NAME = "results.csv", "results.json", "tables.docx"
+FILES = (
+    (RESULTS_NAME, "every estimate, one row each"),
+    (ARD_NAME, "the same with each statistic by name, label and value"),
+    (SCHEMA_NAME, "what results.json may hold, as a JSON schema"),
+    (WORD_NAME, "the main tables, for a manuscript"),
+    (PROVENANCE_NAME, "what was read and which versions computed it"),
+)
 
 
 def build_report(
@@ -70,35 +82,40 @@ def build_report(
     output = (output or default_output(study_file, Path.cwd())).resolve()
     refuse_foreign(output)
     say(f"Reading {study_file.name}")
-    analysed = analyse(study_file, download)
+    trial = read_trial(study_file, download=download)
     say("Running the notebooks")
     jobs = [
         Job(ROOT / "notebooks" / f"{name}.ipynb", None if name in OF_NO_STUDY else study_file)
         for name in NOTEBOOKS
     ]
-    executed = run_notebooks(jobs, lambda step: say(_line(step)))
+    with running(jobs, lambda step: say(_line(step)), {FIGURES_VARIABLE: PRINT}) as executed:
+        # The kernels leave room on most machines, and the index page needs the same estimates.
+        analysed = analyse(trial)
+        notebooks = executed()
     say("Writing the pages")
     with replaced_whole(output) as folder:
-        _write(folder, study_file, analysed, executed)
+        _write(folder, study_file, analysed, notebooks)
     return output
 
 
 def _write(
-    folder: Path, study_file: Path, analysed: Analysed, executed: list[NotebookNode]
+    folder: Path, study_file: Path, analysed: Analysed, notebooks: list[NotebookNode]
 ) -> None:
     write_results(analysed.frame, folder / RESULTS_NAME)
-    figures = draw_all(analysed, folder / FIGURES_NAME)
-    files = [(RESULTS_NAME, "every estimate, one row each")]
-    files += [(f"{FIGURES_NAME}/{name}.svg", "figure, also as .png") for name in figures]
-    files.append((PROVENANCE_NAME, "what was read and which versions computed it"))
-    answer = answer_of(analysed, figures, files)
-    pages = list(zip(NOTEBOOKS, executed, strict=True))
-    documents = [
-        (name, (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")) for name in DOCUMENTS
-    ]
-    write_site(folder, answer, pages, list(figures.values()), documents)
+    write_analysis_results(analysed.frame, analysed.trial.study, folder / ARD_NAME)
+    write_word(journal_tables(analysed), analysed.trial.study.title, folder / WORD_NAME)
+    figures = figures_of(analysed, notebooks)
+    write_figures(figures, folder / FIGURES_NAME)
     seed = BUNDLED_SEED if study_file == BUNDLED else None
-    write_provenance(provenance(analysed.trial, study_file, seed), folder / PROVENANCE_NAME)
+    record = provenance(analysed.trial, study_file, seed)
+    write_provenance(record, folder / PROVENANCE_NAME)
+    pages = [notebook_page(*named) for named in zip(NOTEBOOKS, notebooks, strict=True)]
+    pages += [
+        document_page(name, (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8"))
+        for name in DOCUMENTS
+    ]
+    pages += [dictionary_page(analysed.trial.study), origin_page(record, ROOT / "CITATION.cff")]
+    write_site(folder, answer_of(analysed, figures, FILES), pages, figures)
 
 
 def _line(step: Progress) -> str:

@@ -94,6 +94,8 @@ _READ = {
     "modelled": "All therapies are shown for the same average patient.",
 }
 
+FIGURES = tuple(_SHOWN)
+
 
 def caption(figure: str, study: Study) -> str:
     """What a figure shows and how to read it.
@@ -101,7 +103,7 @@ def caption(figure: str, study: Study) -> str:
     Parameters
     ----------
     figure : str
-        Name of a figure: a key of `_SHOWN`.
+        Name of a figure, one of `FIGURES`.
     study : Study
 
     Returns

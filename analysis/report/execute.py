@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import atexit
 import copy
+import os
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,29 +110,49 @@ def run_notebooks(
 ) -> list[NotebookNode]:
     """Run notebooks at the same time and return them executed and cleaned, in the order given.
 
+    The same as `running` with nothing else to do.
+    """
+    with running(jobs, on_progress) as executed:
+        return executed()
+
+
+@contextmanager
+def running(
+    jobs: Sequence[Job],
+    on_progress: Callable[[Progress], None] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Callable[[], list[NotebookNode]]]:
+    """Run notebooks at the same time, and beside the work of the block.
+
     Nothing on disk is changed. Where a study file was put in, the parameters cell of the result
-    shows its bare name, never a folder of this computer.
+    shows its bare name, never a folder of this computer. However the block ends, no kernel is left.
 
     Parameters
     ----------
     jobs : sequence of Job
     on_progress : callable, optional
-        Called after every code cell.
+        Called after every code cell, from another thread.
+    variables : mapping of str to str, optional
+        Added to the environment of the kernels.
 
-    Raises
+    Yields
     ------
-    ReliefError
-        A cell failed: the notebook, the number of its cell and the error, without a traceback.
+    callable
+        Waits for the notebooks and returns them executed and cleaned, in the order given. It raises
+        `ReliefError` where a cell failed: the notebook, the number of its cell and the error,
+        without a traceback.
     """
     outcome: list[list[NotebookNode] | BaseException] = []
     started: list[tuple[asyncio.AbstractEventLoop, asyncio.Task]] = []
     stopping, finished = threading.Event(), threading.Event()
 
     async def gathered() -> list[NotebookNode]:
-        started.append((asyncio.get_running_loop(), asyncio.current_task()))
+        task = asyncio.current_task()
+        assert task is not None
+        started.append((asyncio.get_running_loop(), task))
         if stopping.is_set():
             raise asyncio.CancelledError
-        return await _run_all(jobs, on_progress)
+        return await _run_all(jobs, on_progress, variables or {})
 
     def work() -> None:
         try:
@@ -142,27 +164,34 @@ def run_notebooks(
         finally:
             finished.set()
 
-    threading.Thread(target=work, name="notebooks").start()
-    try:
+    def executed() -> list[NotebookNode]:
         # In short waits, because Windows notices Ctrl-C only between them.
         while not finished.wait(WAIT_SECONDS):
             pass
-    except KeyboardInterrupt:
-        stopping.set()
-        for loop, task in started:
-            loop.call_soon_threadsafe(task.cancel)
-        # Not Thread.join: once interrupted it takes the thread for ended, and kernels would stay.
-        finished.wait()
-        raise
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        return outcome[0]
+
+    threading.Thread(target=work, name="notebooks").start()
+    try:
+        yield executed
+    finally:
+        if not finished.is_set():
+            stopping.set()
+            for loop, task in started:
+                # The loop may have come to its end just now.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(task.cancel)
+            # Not Thread.join: once interrupted it takes the thread for ended, and kernels would stay.
+            finished.wait()
 
 
 async def _run_all(
-    jobs: Sequence[Job], on_progress: Callable[[Progress], None] | None
+    jobs: Sequence[Job],
+    on_progress: Callable[[Progress], None] | None,
+    variables: Mapping[str, str],
 ) -> list[NotebookNode]:
-    tasks = [asyncio.ensure_future(_run(job, on_progress)) for job in jobs]
+    tasks = [asyncio.ensure_future(_run(job, on_progress, variables)) for job in jobs]
     try:
         return await asyncio.gather(*tasks)
     finally:
@@ -176,7 +205,9 @@ async def _run_all(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _run(job: Job, on_progress: Callable[[Progress], None] | None) -> NotebookNode:
+async def _run(
+    job: Job, on_progress: Callable[[Progress], None] | None, variables: Mapping[str, str]
+) -> NotebookNode:
     notebook = read_notebook(job.path)
     if job.study_file is not None:
         notebook = with_study(notebook, str(job.study_file))
@@ -198,7 +229,9 @@ async def _run(job: Job, on_progress: Callable[[Progress], None] | None) -> Note
     )  # fmt: skip
     try:
         # What a kernel prints while it is stopped is noise; what cells print is in the notebook.
-        await client.async_execute(stderr=subprocess.DEVNULL)
+        await client.async_execute(
+            stderr=subprocess.DEVNULL, env={**os.environ, **variables}
+        )
     except CellExecutionError as error:
         raise _failure(job.path, notebook, f"{error.ename}: {error.evalue}") from None
     except CellTimeoutError:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from analysis.errors import ReliefError
@@ -83,15 +83,13 @@ def replaced_whole(output: Path) -> Iterator[Path]:
 def _swap(fresh: Path, output: Path, workshop: Path) -> None:
     for attempt in range(ATTEMPTS):
         old = workshop / f"old{attempt}"
-        try:
+        with suppress(FileNotFoundError):
             os.rename(output, old)
-        except FileNotFoundError:
-            old = None
         try:
             os.rename(fresh, output)
             return
         except OSError:
-            if old is not None and not output.exists():
+            if old.exists() and not output.exists():
                 os.rename(old, output)
     raise ReliefError(
         f"The report could not be moved to {output}: a program may hold a file there open. "

@@ -40,13 +40,14 @@ def write_results(frame: pd.DataFrame, path: Path) -> None:
     safe = frame.copy()
     for name in safe.columns:
         if pd.api.types.is_string_dtype(safe[name].dtype):
-            safe[name] = safe[name].map(_harmless)
+            safe[name] = safe[name].map(harmless)
     safe.to_csv(
         path, index=False, float_format=NUMBER_FORMAT, lineterminator="\n", encoding="utf-8"
     )
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """Text with an apostrophe in front where a spreadsheet would run it as a formula."""
     return "'" + text if text.startswith(_FORMULA_STARTS) else text
 
 
@@ -63,7 +64,9 @@ def provenance(trial: Trial, study_file: Path, seed: int | None = None) -> dict[
         Seed the data were simulated with, where known.
     """
     digest = hashlib.sha256(study_file.read_bytes()).hexdigest()
-    inputs = [{"name": study_file.name, "role": "study", "sha256": digest}]
+    inputs: list[dict[str, Any]] = [
+        {"name": study_file.name, "role": "study", "sha256": digest}
+    ]
     inputs += [
         {"name": Path(file.name).name, "role": file.role, "sha256": file.sha256, "rows": file.rows}
         for file in trial.files

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from nbformat import NotebookNode
 
 from analysis.report.blocks import Block, blocks_of, document_of, title_of
+from analysis.report.downloads import with_files
+from analysis.report.drawings import Figure
 
 INDEX_NAME = "index.html"
 INDEX_TITLE = "The answer"
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure of the index page: `svg` as bytes, and in words what it shows."""
+class Section:
+    """A part of the index page: sentences, one a therapy, and tables that belong to them.
 
-    svg: bytes
-    caption: str
+    Attributes
+    ----------
+    title, lead : str
+        What it is about, and how to read it.
+    sentences : sequence of str
+    blocks : sequence of Block
+    more, folded : sequence of Block, str
+        Further ones, folded under these words.
+    """
+
+    title: str
+    lead: str = ""
+    sentences: Sequence[str] = ()
+    blocks: Sequence[Block] = ()
+    more: Sequence[Block] = ()
+    folded: str = "More"
 
     @property
-    def address(self) -> str:
-        """The figure as a data address, so that the page needs no other file."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode("ascii")
+    def says_something(self) -> bool:
+        """Whether there is anything under its title."""
+        return bool(self.lead or self.sentences or self.blocks or self.more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,41 +56,43 @@ class Answer:
         Said first and on every page.
     headline : str
         The answer in one sentence.
-    sentences : sequence of str
-        One a therapy.
-    survival : sequence of str
-        Whether each conclusion survives other assumptions about those not seen.
-    method : str
-        How it was computed, in a sentence or two.
-    figures : sequence of Figure
-    results, findings, account : sequence of Markup
-        Tables: relief; what validation noticed; where rows and values went.
+    who : str
+        Patients, in a sentence.
+    forest : Block or None
+        The figure of the answer.
+    sections : sequence of Section
+        In order.
     about, limits : sequence of str
         What the study is, and what it cannot tell.
+    description, source : str
+        As the study file has it; citation and licence of the data.
     warnings : sequence of str
         What the reader must know before relying on the numbers.
     files : sequence of (str, str)
         Address within the folder, and what it holds.
-    source : str
-        Citation and licence of the data.
     """
 
     title: str
     simulated: bool
     headline: str
-    sentences: Sequence[str]
-    survival: Sequence[str] = ()
-    method: str = ""
-    description: str = ""
-    figures: Sequence[Figure] = ()
-    results: Sequence[Markup] = ()
-    findings: Sequence[Markup] = ()
-    account: Sequence[Markup] = ()
+    who: str = ""
+    forest: Block | None = None
+    sections: Sequence[Section] = ()
     about: Sequence[str] = ()
     limits: Sequence[str] = ()
+    description: str = ""
+    source: str = ""
     warnings: Sequence[str] = ()
     files: Sequence[tuple[str, str]] = ()
-    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page beside the index: its name without the ending, its title and its pieces."""
+
+    name: str
+    title: str
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,58 +104,63 @@ class Link:
     title: str
 
 
+def notebook_page(name: str, notebook: NotebookNode) -> Page:
+    """The page of an executed notebook."""
+    return Page(name, title_of(notebook), blocks_of(notebook))
+
+
+def document_page(name: str, text: str) -> Page:
+    """The page of a document of the project, written in Markdown."""
+    title, body = document_of(text)
+    return Page(name, title, [Block("prose", body)])
+
+
 def write_site(
     folder: Path,
     answer: Answer,
-    notebooks: Sequence[tuple[str, NotebookNode]],
-    drawn: Sequence[Figure] = (),
-    documents: Sequence[tuple[str, str]] = (),
+    pages: Sequence[Page],
+    figures: Mapping[str, Figure] | None = None,
 ) -> None:
-    """Write the index page, one page a notebook and one a document.
+    """Write the index page, the other pages, and the files of their tables.
 
     Parameters
     ----------
     folder : Path
         Exists already; files of the same names are overwritten.
     answer : Answer
-    notebooks : sequence of (str, NotebookNode)
-        Name of the page without its ending, and the executed notebook.
-    drawn : sequence of Figure
-        Shown in place of the notebooks' pictures of the same caption, which are coarser.
-    documents : sequence of (str, str)
-        Name of the page without its ending, and the document as Markdown.
+    pages : sequence of Page
+    figures : mapping of str to Figure, optional
+        Those in the folder, by the name of their files.
     """
-    pages = _environment()
+    templates, figures = _environment(), figures or {}
     links = [Link(INDEX_NAME, INDEX_TITLE, INDEX_TITLE)]
-    links += [
-        Link(f"{name}.html", _short(name), title_of(notebook)) for name, notebook in notebooks
-    ]
-    texts = [(name, *document_of(text)) for name, text in documents]
-    links += [Link(f"{name}.html", _short(name), title) for name, title, _ in texts]
+    links += [Link(f"{page.name}.html", _short(page.name), page.title) for page in pages]
     shared = {"links": links, "study": answer.title, "simulated": answer.simulated}
-    text = pages.get_template("index.html.j2").render(
-        **shared, here=INDEX_NAME, title=INDEX_TITLE, answer=answer
+    text = templates.get_template("index.html.j2").render(
+        **shared, here=INDEX_NAME, title=INDEX_TITLE, answer=_with_files(answer, folder, figures)
     )
     _write(folder / INDEX_NAME, text)
-    sharp = {figure.caption: figure.address for figure in drawn}
-    for (name, notebook), link in zip(notebooks, links[1 : 1 + len(notebooks)], strict=True):
-        text = pages.get_template("notebook.html.j2").render(
-            **shared,
-            here=link.address,
-            title=link.title,
-            blocks=_sharpened(blocks_of(notebook), sharp),
-        )
-        _write(folder / f"{name}.html", text)
-    for name, title, body in texts:
-        text = pages.get_template("document.html.j2").render(
-            **shared, here=f"{name}.html", title=title, body=body
-        )
-        _write(folder / f"{name}.html", text)
+    for page in pages:
+        text = templates.get_template("blocks.html.j2").render(
+            **shared, here=f"{page.name}.html", title=page.title,
+            blocks=with_files(page.name, page.blocks, folder, figures),
+        )  # fmt: skip
+        _write(folder / f"{page.name}.html", text)
 
 
-def _sharpened(blocks: list[Block], sharp: dict[str, str]) -> list[Block]:
-    """Blocks with a figure's picture replaced where a sharper one has the same caption."""
-    return [replace(block, body=sharp.get(block.caption, block.body)) for block in blocks]
+def _with_files(answer: Answer, folder: Path, figures: Mapping[str, Figure]) -> Answer:
+    """The answer with the files of its tables and figures, numbered through the page."""
+    lists: list[Sequence[Block]] = [[answer.forest] if answer.forest else []]
+    for section in answer.sections:
+        lists += [section.blocks, section.more]
+    done = iter(with_files("answer", [block for blocks in lists for block in blocks], folder, figures))
+    forest, *parts = [[next(done) for _ in blocks] for blocks in lists]
+    pairs = zip(answer.sections, parts[::2], parts[1::2], strict=True)
+    return replace(
+        answer,
+        forest=forest[0] if forest else None,
+        sections=[replace(section, blocks=blocks, more=more) for section, blocks, more in pairs],
+    )
 
 
 def _short(name: str) -> str:

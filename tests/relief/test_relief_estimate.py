@@ -254,6 +254,11 @@ def test_simultaneous_intervals_contain_the_single_ones_and_adjusted_p_values_ar
         assert np.isnan(stepwise["conf_low"])
 
 
+def test_without_adjustment_the_main_analysis_is_the_same_and_stands_alone(relief):
+    main = relief.frame[relief.frame["analysis"] == "main"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(estimate_relief(pain150(), adjust=False).frame, main)
+
+
 def test_intervals_have_the_level_of_the_study(relief):
     model = {"formula": relief.formula, "confidence": 0.8}
     narrow = pick(estimate_relief(pain150(model=model)).frame, "relief", "ACU", horizon="short")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import shutil
+import zipfile
 from html import unescape
 from pathlib import Path
 
@@ -11,8 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from analysis.report.__main__ import main
+from analysis.report.captions import FIGURES
+from analysis.report.changes import compare_reports
 from analysis.responders.handling import HANDLINGS, MULTIPLE, NON_RESPONSE, OBSERVED, STANDARDISED
 from analysis.schema import RESULT_COLUMNS
 from analysis.sensitivity import ANCHORED, RANDOM, STRATEGIES
@@ -24,7 +30,7 @@ PATIENTS_AN_ARM = 20
 PAGES = (
     "index.html", "01_the_data.html", "02_short_and_long_term_relief.html", "03_how_sure.html",
     "04_who_gets_better_and_who_is_harmed.html", "05_published_evidence.html", "06_claims.html",
-    "methods.html",
+    "methods.html", "data_dictionary.html", "provenance.html",
 )  # fmt: skip
 # Besides the main analysis and its adjustments for several therapies.
 ALL_ANALYSES = {
@@ -32,6 +38,8 @@ ALL_ANALYSES = {
     *(f"{MULTIPLE}, {name}" for name in STRATEGIES if name != RANDOM),
     *(name + STANDARDISED for name in (OBSERVED, NON_RESPONSE)),
 }  # fmt: skip
+
+FILES = {"results.csv", "results.json", "results.schema.json", "tables.docx"}
 
 
 def outcomes(weeks: tuple[int, ...], arms: tuple[str, ...]) -> pd.DataFrame:
@@ -95,7 +103,7 @@ def hostile(tmp_path_factory) -> Path:
 
 def test_the_report_holds_pages_results_figures_and_provenance(hostile):
     names = {str(p.relative_to(hostile)) for p in hostile.rglob("*") if p.is_file()}
-    assert {*PAGES, "results.csv", "provenance.json"} <= names
+    assert {*PAGES, "provenance.json"} | FILES <= names
     for figure in (
         "forest",
         "durability",
@@ -126,6 +134,59 @@ def test_no_patient_is_named_in_any_file_of_the_report(hostile):
     assert len(texts) > len(PAGES)
     for path in texts:
         assert "SECRET-" not in unescape(path.read_text(encoding="utf-8")), path.name
+
+
+def test_no_patient_is_named_in_the_tables_for_word(hostile):
+    with zipfile.ZipFile(hostile / "tables.docx") as document:
+        text = document.read("word/document.xml").decode("utf-8")
+    assert "Relief against Usual care" in text
+    assert "SECRET-" not in text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_page_links_to_is_in_the_folder(hostile, page):
+    links = re.findall(r'href="([^"#]+)"', (hostile / page).read_text(encoding="utf-8"))
+    assert links
+    assert not [link for link in links if not (hostile / link).is_file()]
+
+
+def test_every_figure_of_the_captions_is_drawn_once_for_all_uses(hostile):
+    shown = {path.stem for path in (hostile / "figures").glob("*.svg")}
+    assert shown == {path.stem for path in (hostile / "figures").glob("*.png")} == set(FIGURES)
+
+
+def test_no_cell_of_a_table_file_is_a_formula(hostile):
+    cells = [
+        cell for path in (hostile / "tables").glob("*.csv")
+        for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) for cell in row
+    ]  # fmt: skip
+    assert "'" + ARMS[2] in cells
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_the_results_for_programs_are_what_the_schema_in_the_folder_promises(hostile):
+    schema, results = (
+        json.loads((hostile / name).read_text(encoding="utf-8"))
+        for name in ("results.schema.json", "results.json")
+    )
+    Draft202012Validator(schema).validate(results)
+    assert not compare_reports(hostile, hostile / "results.json").any
+
+
+def test_the_answer_says_of_each_therapy_who_responded_and_who_was_harmed(hostile):
+    text = unescape((hostile / "index.html").read_text(encoding="utf-8"))
+    assert f"With {ARMS[1]}," in text or f"with {ARMS[1]}," in text
+    assert text.count("of patients were") == len(ARMS)
+    assert "nothing can be said about harms: adverse events were not recorded" in text
+    assert "Every kind of adverse event" not in text
+    assert "60 patients; of these 60 have a score in the short term" in text
+
+
+def test_the_pages_say_how_to_cite_and_what_every_column_means(hostile):
+    text = (hostile / "provenance.html").read_text(encoding="utf-8")
+    assert "Lasting Relief contributors. Lasting Relief, version" in text
+    text = (hostile / "data_dictionary.html").read_text(encoding="utf-8")
+    assert all(f">{name}</th>" in text for name in RESULT_COLUMNS)
 
 
 def test_no_folder_of_this_computer_is_named_in_the_report(hostile):

@@ -9,7 +9,7 @@ import pytest
 from test_site import Page
 
 from analysis.report.blocks import document_of
-from analysis.report.site import Answer, write_site
+from analysis.report.site import Answer, document_page, write_site
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
@@ -20,8 +20,8 @@ MODULES = sorted((ROOT / "analysis").rglob("*.py"))
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Page:
     folder = tmp_path_factory.mktemp("site")
-    answer = Answer(title="A trial", simulated=False, headline="Some relief.", sentences=[])
-    write_site(folder, answer, [], documents=[("methods", METHODS)])
+    answer = Answer(title="A trial", simulated=False, headline="Some relief.")
+    write_site(folder, answer, [document_page("methods", METHODS)])
     assert Page((folder / "index.html").read_text(encoding="utf-8")).text.count("Methods") == 2
     return Page((folder / "methods.html").read_text(encoding="utf-8"))
 

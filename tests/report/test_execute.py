@@ -12,8 +12,11 @@ import nbformat.v4 as v4
 import pytest
 
 from analysis.errors import ReliefError
-from analysis.report.execute import Job, run_notebooks, warnings_in, with_study
+from analysis.report.execute import Job, run_notebooks, running, warnings_in, with_study
 from analysis.report.refresh import refresh, stored_notebooks
+
+# A kernel starts within seconds, on a busy machine within a minute.
+START_SECONDS = 60
 
 
 def book(*cells: str, tagged: bool = True) -> nbformat.NotebookNode:
@@ -94,6 +97,32 @@ def test_ctrl_c_is_passed_on_only_when_the_kernel_has_ended(tmp_path):
         signal.signal(signal.SIGINT, before)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_failure_beside_the_notebooks_is_told_and_leaves_no_kernel(tmp_path):
+    note = f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
+    path = saved(tmp_path, "slow.ipynb", "study_file = ''", note, "import time; time.sleep(60)")
+    begun = threading.Event()
+
+    def noted(step):
+        if step.done == 2:
+            begun.set()
+
+    with (
+        pytest.raises(ReliefError, match="no model"),
+        running([Job(path, tmp_path / "a.yml")], noted),
+    ):
+        assert begun.wait(START_SECONDS)
+        raise ReliefError("no model")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_report_tells_its_kernels_how_to_draw(tmp_path):
+    path = saved(tmp_path, "1.ipynb", "study_file = ''", "import os; print(os.environ['DRAW'])")
+    with running([Job(path, tmp_path / "a.yml")], variables={"DRAW": "once"}) as executed:
+        assert texts(executed()[0]) == ["once\n"]
+    assert "DRAW" not in os.environ
 
 
 def test_a_missing_notebook_is_told_without_a_traceback(tmp_path):

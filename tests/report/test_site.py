@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import html.parser
+import itertools
 import re
 
 import nbformat.v4 as v4
+import pandas as pd
 import pytest
-from markupsafe import Markup
 
-from analysis.report.blocks import blocks_of, render_markdown, title_of
-from analysis.report.site import Answer, Figure, write_site
+from analysis.report.blocks import blocks_of, figures_in, render_markdown, table_block, title_of
+from analysis.report.drawings import Figure
+from analysis.report.html_tables import tables_in
+from analysis.report.site import Answer, Section, notebook_page, write_site
+from analysis.tables import Table
 
 HOSTILE = "<script>alert(1)</script>"
 PIXEL = "iVBORw0KGgo="
+FOREST = Figure(b"<svg/>", b"png", f"Forest of {HOSTILE}")
+RELIEF = table_block(Table(f"Relief of {HOSTILE}", ("therapy", "relief"), (("=1+1", "−0.3"),)))
 
 
 class Page(html.parser.HTMLParser):
@@ -23,13 +30,24 @@ class Page(html.parser.HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict]] = []
         self.text = ""
+        self.links: list[str] = []
+        self.in_link = False
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
+        if tag == "a":
+            self.links.append("")
+            self.in_link = True
+
+    def handle_endtag(self, tag):
+        if tag == "a":
+            self.in_link = False
 
     def handle_data(self, data):
         self.text += data
+        if self.in_link:
+            self.links[-1] += data
 
     def named(self, tag: str) -> list[dict]:
         return [attributes for name, attributes in self.tags if name == tag]
@@ -55,9 +73,11 @@ def answer(**changes):
         "title": f"Trial of {HOSTILE}",
         "simulated": True,
         "headline": f"{HOSTILE} helps.",
-        "sentences": [f"{HOSTILE} & others", "A second one."],
-        "results": [Markup("<table><caption>Relief</caption></table>")],
-        "figures": [Figure(b"<svg/>", f"Forest of {HOSTILE}")],
+        "forest": FOREST.block,
+        "sections": [
+            Section("In plain words", "", [f"{HOSTILE} & others", "A second one."], [RELIEF]),
+            Section("What was noticed", "Nothing.", more=[RELIEF], folded="All"),
+        ],
         "warnings": [f"{HOSTILE} has few patients"],
         "files": [("results.csv", "all estimates")],
     }
@@ -66,7 +86,7 @@ def answer(**changes):
 
 @pytest.fixture
 def pages(tmp_path):
-    write_site(tmp_path, answer(), [("01_the_data", notebook())])
+    write_site(tmp_path, answer(), [notebook_page("01_the_data", notebook())])
     return {p.name: Page(p.read_text(encoding="utf-8")) for p in tmp_path.glob("*.html")}
 
 
@@ -98,7 +118,7 @@ def test_the_content_policy_allows_no_script_and_no_request(pages):
 
 def test_simulated_is_said_on_every_page_and_only_then(tmp_path, pages):
     assert all("Simulated data." in page.text for page in pages.values())
-    write_site(tmp_path, answer(simulated=False), [("01_the_data", notebook())])
+    write_site(tmp_path, answer(simulated=False), [notebook_page("01_the_data", notebook())])
     for path in tmp_path.glob("*.html"):
         assert "Simulated data." not in path.read_text(encoding="utf-8")
 
@@ -138,7 +158,7 @@ def test_regions_that_scroll_have_names_of_their_own(pages):
 
 def test_code_is_folded_and_formulas_need_no_script(pages):
     page = pages["01_the_data.html"]
-    assert page.named("details") == [{"class": "code"}]
+    assert page.named("details") == [{"class": "code"}]  # and none is open
     assert len(page.named("math")) == 1
     assert "x = 1 < 2" in page.text
 
@@ -169,9 +189,56 @@ def test_a_link_that_would_run_code_is_made_harmless():
     assert "javascript:" not in render_markdown("[press](javascript:alert(1))")
 
 
-def test_a_sharper_figure_of_the_same_caption_takes_the_place_of_a_notebooks_picture(tmp_path):
-    sharp = Figure(b"<svg>sharp</svg>", f"Course of {HOSTILE}")
-    other = Figure(b"<svg>other</svg>", "Something else")
-    write_site(tmp_path, answer(), [("01_the_data", notebook())], [other, sharp])
+def test_a_figure_drawn_for_print_is_shown_as_svg_and_given_as_files(tmp_path):
+    drawn = v4.new_output(
+        "display_data",
+        {"image/png": PIXEL, "image/svg+xml": "<svg>sharp</svg>", "text/plain": "A course"},
+    )
+    book = v4.new_notebook(cells=[v4.new_code_cell("", outputs=[drawn])])
+    assert list(figures_in(book)) == [("A course", b"<svg>sharp</svg>", base64.b64decode(PIXEL))]
+    figure = Figure(b"<svg>sharp</svg>", b"", "A course")
+    write_site(tmp_path, answer(), [notebook_page("01_the_data", book)], {"observed": figure})
     page = Page((tmp_path / "01_the_data.html").read_text(encoding="utf-8"))
-    assert [image["src"] for image in page.named("img")] == [sharp.address]
+    assert [image["src"] for image in page.named("img")] == [figure.block.body]
+    files = [a["href"] for a in page.named("a") if "download" in a]
+    assert files == ["figures/observed.svg", "figures/observed.png"]
+    assert not list(figures_in(notebook()))
+
+
+def test_every_table_is_a_file_that_no_spreadsheet_runs(tmp_path, pages):
+    for name, page in pages.items():
+        files = [a["href"] for a in page.named("a") if a.get("href", "").startswith("tables/")]
+        assert len(files) == len(page.named("table")), name
+        assert all((tmp_path / file).is_file() for file in files)
+    first = (tmp_path / "tables" / "answer_1_relief_of_script_alert_1.csv").read_bytes()
+    assert first.decode("utf-8-sig") == "therapy,relief\n'=1+1,−0.3\n"
+
+
+def test_links_to_files_say_which_table_or_figure_they_are_of(pages):
+    for page in pages.values():
+        said = [text for text in page.links if text.endswith(("CSV", "SVG", "PNG"))]
+        assert said
+        assert len(said) == len(set(said))
+
+
+def test_headings_go_down_one_level_at_a_time(pages):
+    for page in pages.values():
+        levels = [int(tag[1]) for tag, _ in page.tags if tag in {"h1", "h2", "h3", "h4"}]
+        assert levels[0] == 1
+        assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_a_table_of_pandas_gets_a_name_for_every_row_and_column():
+    frame = pd.Series({"a": "1", "b": "2"}, name="version").rename_axis("package").to_frame()
+    shown = v4.new_output("display_data", {"text/html": frame.to_html()})
+    (_, block) = blocks_of(v4.new_notebook(cells=[v4.new_code_cell("", outputs=[shown])]))
+    heads = Page(block.body).named("th")
+    assert [head["scope"] for head in heads] == ["col", "col", "row", "row"]
+    assert tables_in(block.body) == [
+        ("package, version", [["package", "version"], ["a", "1"], ["b", "2"]])
+    ]
+
+
+def test_every_column_and_row_of_a_table_has_a_header_with_its_direction(pages):
+    for page in pages.values():
+        assert all("scope" in cell for cell in page.named("th"))
