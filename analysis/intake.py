@@ -43,8 +43,10 @@ def read_trial(path: str | Path, *, download: bool = False) -> Trial:
     DataError
         The data hold errors: the message lists all of them, `findings` has them as a frame.
     """
-    path = Path(path)
-    study = read_study(path)
+    return _trial_of(read_study(path), Path(path), download)
+
+
+def _trial_of(study: Study, path: Path, download: bool) -> Trial:
     tables = _tables(study, path, download)
     try:
         trial = assemble(study, tables)
@@ -77,8 +79,22 @@ def check_study(path: str | Path, *, download: bool = False) -> pd.DataFrame:
     StudyError
         The study file cannot be used, or a data file is not there.
     """
+    return check_record(read_study(path), path, download=download)
+
+
+def check_record(study: Study, path: str | Path, *, download: bool = False) -> pd.DataFrame:
+    """The findings about a study whose file need not be written yet; see `check_study`.
+
+    Parameters
+    ----------
+    study : Study
+    path : str or Path
+        Where its file is or will be: data files are named relative to it.
+    download : bool
+        As for `read_trial`.
+    """
     try:
-        return read_trial(path, download=download).findings
+        return _trial_of(study, Path(path), download).findings
     except DataError as error:
         if error.findings is None:
             raise

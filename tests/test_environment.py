@@ -85,7 +85,8 @@ def test_no_file_names_a_package_host_or_a_developers_folder():
     if listed.returncode:
         pytest.skip("not a git checkout")
     # Not after a word: an address on the web may have a path of that name.
-    folders = re.compile(r"(?<!\w)(?:" + "|".join(["/ho" + "me/", "[/\\\\]Us" + "ers[/\\\\]", "/ro" + "ot/"]) + ")")
+    places = "|".join(["/ho" + "me/", "[/\\\\]Us" + "ers[/\\\\]", "/ro" + "ot/"])
+    folders = re.compile(rf"(?<!\w)(?:{places})")
     guilty = []
     for name in filter(None, listed.stdout.split("\0")):
         path = ROOT / name

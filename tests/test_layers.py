@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     "errors", "schema", "instruments", "studies", "readers", "trial", "simulate", "validate", "intake",
     "draft", "describe", "proportions", "estimands", "mmrm", "relief", "imputation", "sensitivity",
-    "responders", "harms", "evidence", "parity", "tables", "figures", "sentences", "display", "report",
+    "responders", "harms", "evidence", "parity", "tables", "figures", "sentences", "display", "widgets",
+    "report",
 )  # fmt: skip
 LONGEST = 400
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}

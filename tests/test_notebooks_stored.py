@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
 EXPECTED = (
-    "01_the_data", "02_short_and_long_term_relief", "03_how_sure",
+    "00_your_own_data", "01_the_data", "02_short_and_long_term_relief", "03_how_sure",
     "04_who_gets_better_and_who_is_harmed", "05_published_evidence", "06_claims",
     "case_studies/vickers2004", "methods/mmrm_against_r_and_sas",
 )  # fmt: skip
@@ -63,3 +63,8 @@ class TestStored:
         tags = [cell["metadata"].get("tags", []) for cell in _cells(path)]
         ignored = [k for k, names in enumerate(tags) if any(name.startswith("nbval") for name in names)]
         assert ignored in ([], [len(tags) - 1])
+
+    def test_it_holds_no_state_of_widgets(self, path):
+        assert "widget" not in " ".join(json.loads(path.read_text(encoding="utf-8"))["metadata"])
+        kinds = {kind for cell in _cells(path) for o in cell["outputs"] for kind in o.get("data", {})}
+        assert not [kind for kind in kinds if "widget" in kind]

@@ -13,6 +13,8 @@ from analysis.draft.columns import Column, Sheet
 from analysis.draft.families import Family, families_of
 from analysis.draft.names import role_rank
 from analysis.draft.roles import (
+    MAX_ARMS,
+    MAX_VISITS,
     Levels,
     actual_time,
     crossed,
@@ -24,12 +26,26 @@ from analysis.draft.roles import (
     repeats,
     start_of,
     therapies_of,
+    unit_or_day,
     visits_of,
 )
 
 # Patients with more rows than this on average are followed in rows, not in columns.
 SEVERAL_ROWS = 1.2
 ADAM = {"USUBJID", "PARAMCD", "AVAL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Names of columns that a person gave a part; None where none has it.
+
+    Without `start` the day of randomisation is guessed, where visits are found by their dates.
+    """
+
+    patient: str | None = None
+    therapy: str | None = None
+    visit: str | None = None
+    start: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +100,7 @@ class Cast:
         return None
 
 
-def cast_of(sheet: Sheet, people: Sheet | None = None) -> Cast:
+def cast_of(sheet: Sheet, people: Sheet | None = None, parts: Parts | None = None) -> Cast:
     """Find out what the columns are.
 
     Parameters
@@ -93,9 +109,13 @@ def cast_of(sheet: Sheet, people: Sheet | None = None) -> Cast:
         The file with the outcomes.
     people : Sheet, optional
         A file with a row for each patient.
+    parts : Parts, optional
+        Columns chosen by a person, in place of guesses.
     """
     adam = set(sheet.columns) >= ADAM
     column = sheet.columns["USUBJID"] if adam else patient_of(sheet)
+    if parts is not None:
+        column = sheet.columns.get(parts.patient or "")
     patient = () if column is None else (column,)
     keys = keys_of(sheet, patient)
     families = [] if adam else families_of(_unused(sheet, patient))
@@ -111,13 +131,41 @@ def cast_of(sheet: Sheet, people: Sheet | None = None) -> Cast:
         keys, [], None, families=[] if long else families,
     )  # fmt: skip
     therapies = [found for home, of in cast.homes for found in therapies_of(home, of)]
+    if parts is not None:
+        therapies = _chosen_therapy(cast, parts.therapy)
     told = {found.column.name for found in therapies}
     changing = next((c for home, of in cast.homes if (c := crossed(home, of))), None)
     cast = replace(cast, therapies=therapies, crossover=changing)
     if not long:
         return cast
     measure, value = _measure(sheet, keys, told, adam=adam)
-    return _with_visit(replace(cast, measure=measure, value=value), visits, timed)
+    cast = replace(cast, measure=measure, value=value)
+    if parts is not None:
+        return _with_chosen_visit(cast, sheet.columns.get(parts.visit or ""), parts.start)
+    return _with_visit(cast, visits, timed)
+
+
+def _chosen_therapy(cast: Cast, name: str | None) -> list[Levels]:
+    """The therapies that a chosen column holds, in whichever file has it; none where patients share none."""
+    homes = [(sheet, keys) for sheet, keys in cast.homes if name in sheet.columns]
+    found = [levels_of(sheet.columns[str(name)], keys) for sheet, keys in homes[:1]]
+    return [levels for levels in found if 2 <= len(levels.counts) <= MAX_ARMS]
+
+
+def _with_chosen_visit(cast: Cast, column: Column | None, start: str | None) -> Cast:
+    """Say how rows find their visit in the column that was chosen for it."""
+    if column is None:
+        return cast
+    if column.kind == "date":
+        found = _by_date(cast, column)
+        days = [sheet.columns[start] for sheet, _ in cast.homes if start in sheet.columns]
+        return replace(found, start=days[0], start_named=True) if days else found
+    levels = levels_of(column, cast.keys)
+    if not levels.counts:
+        return cast
+    if len(levels.counts) <= MAX_VISITS:
+        return replace(cast, visit=column, visit_levels=levels)
+    return replace(cast, by="week" if unit_or_day(column) == "week" else "day", visit=column)
 
 
 def _unused(sheet: Sheet, patient: tuple[Column, ...]) -> Iterator[Column]:
@@ -157,11 +205,13 @@ def _with_visit(cast: Cast, visits: list[Levels], timed: list[Column]) -> Cast:
     days = actual_time(cast.sheet, cast.keys)
     if days is not None:
         return replace(cast, by="week" if "week" in days.name.lower() else "day", visit=days)
-    if not timed:
-        return cast
+    return _by_date(cast, timed[0]) if timed else cast
+
+
+def _by_date(cast: Cast, column: Column) -> Cast:
     found = [start_of(sheet, keys) for sheet, keys in cast.homes]
     start, named = next((f for f in found if f[0] is not None), (None, False))
-    return replace(cast, by="date", visit=timed[0], start=start, start_named=named)
+    return replace(cast, by="date", visit=column, start=start, start_named=named)
 
 
 def _measure(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from analysis.draft.cast import Cast
 from analysis.draft.columns import Column, shown, varies_within
@@ -23,10 +24,22 @@ LONGEST_LABEL, LONGEST_SHORT = 120, 24
 # Names of measures whose column is called by a whole question.
 _SHORT = {"NRS": "pain", "VAS10": "pain", "VAS100": "pain", "RMDQ": "rmdq", "ODI": "odi", "PEG": "peg"}
 
+# How the question begins that is asked where there are several measures.
+PRIMARY = "The answer of the report is about one measure"
+
 Candidate = tuple[str, str, list[Column], dict[str, Any]]
 
 
-def measures_section(sketch: Sketch, cast: Cast, names: dict[Moment, str]) -> None:
+class Outcomes(NamedTuple):
+    """What the outcomes of a file are called: those in the draft, and others that there may be."""
+
+    kept: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def measures_section(
+    sketch: Sketch, cast: Cast, names: dict[Moment, str], chosen: Collection[str] | None = None
+) -> Outcomes:
     """Write the measures, the likeliest main one first and primary.
 
     Parameters
@@ -35,24 +48,29 @@ def measures_section(sketch: Sketch, cast: Cast, names: dict[Moment, str]) -> No
     cast : Cast
     names : dict
         Name of the visit of each moment, for wide files.
+    chosen : collection of str, optional
+        Outcomes that a person chose, as `Outcomes` calls them, in place of the likeliest.
     """
     if cast.layout == "wide":
-        candidates, rest = _wide(cast, names)
+        candidates, rest = _wide(cast, names, chosen)
     elif cast.measure is not None and cast.value is not None:
         candidates, rest = _by_code(sketch, cast, cast.measure, cast.value), []
     else:
-        candidates, rest = _long(cast)
+        candidates, rest = _long(cast, chosen)
     if not candidates:
         sketch.content["measures"] = ABSENT
         sketch.ask("which column holds the outcome? No column of numbers changes from visit to "
                    "visit. Write 'measures': see docs/study_file.md.", "measures")  # fmt: skip
-        return
+        return Outcomes((), tuple(rest))
     kept = _telling(candidates)
+    if chosen is not None:
+        kept = [candidate for candidate in candidates if candidate[0] in chosen] or kept
     stems = {text for text, *_ in kept}
     rest = [text for text, *_ in candidates if text not in stems] + rest
     _write(sketch, kept)
     if rest:
         sketch.ask(f"are these outcomes too: {listed(rest, 20)}?", "measures")
+    return Outcomes(tuple(text for text, *_ in kept), tuple(dict.fromkeys(rest)))
 
 
 def _telling(candidates: list[Candidate]) -> list[Candidate]:
@@ -85,16 +103,20 @@ def _write(sketch: Sketch, candidates: list[Candidate]) -> None:
             sketch.ask(f"{entry['name']}: {doubt}", "measures", place)
     sketch.content["measures"] = measures
     if len(measures) > 1:
-        sketch.ask(f"the answer of the report is about one measure; is it {measures[0]['name']}? "
+        sketch.ask(f"{PRIMARY}; is it {measures[0]['name']}? "
                    "Move 'primary: true' if not, and delete measures you do not need.",
                    "measures")  # fmt: skip
 
 
-def _wide(cast: Cast, names: dict[Moment, str]) -> tuple[list[Candidate], list[str]]:
+def _wide(
+    cast: Cast, names: dict[Moment, str], chosen: Collection[str] | None
+) -> tuple[list[Candidate], list[str]]:
     """Families that have an instrument or speak of pain; where there is none, the first."""
     found = [(family, _candidate(family, names)) for family in cast.families]
     found = [(family, candidate) for family, candidate in found if candidate[3]["columns"]]
     telling = [pair for pair in found if any(pair[0].rank[:2])] or found[:1]
+    if chosen is not None:
+        telling = [pair for pair in found if pair[0].stem in chosen] or telling
     kept = {family.stem for family, _ in telling}
     rest = [family.stem for family, _ in found if family.stem not in kept]
     return [candidate for _, candidate in telling], rest
@@ -160,7 +182,7 @@ def _part(column: Column, use: Any) -> Column:
     return Column("", column.kind, column.cells, values)
 
 
-def _long(cast: Cast) -> tuple[list[Candidate], list[str]]:
+def _long(cast: Cast, chosen: Collection[str] | None) -> tuple[list[Candidate], list[str]]:
     """Columns of numbers that change from visit to visit."""
     roles = _used(cast)
     found: list[tuple[tuple[bool, bool, bool], Column]] = []
@@ -174,6 +196,8 @@ def _long(cast: Cast) -> tuple[list[Candidate], list[str]]:
     found.sort(key=lambda pair: pair[0])
     telling = [pair for pair in found if not all(pair[0][1:]) and not pair[0][0]]
     kept = telling or [pair for pair in found if not pair[0][0]][:1] or found[:1]
+    if chosen is not None:
+        kept = [pair for pair in found if pair[1].name in chosen] or kept
     names = {column.name for _, column in kept}
     candidates = [
         (column.name, column.description or column.name, [column], {"column": column.name})

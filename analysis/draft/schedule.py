@@ -27,9 +27,14 @@ CLOSE_DAYS = 10.0
 BEFORE_DAYS = 28
 LONGEST_NAME = 80
 
-_HORIZONS = (
-    "which visit is short term, and which long term? Choose before you look at the outcome. Proposed "
+# What is always asked about a schedule.
+HORIZONS = (
+    "Which visit is short term, and which long term? Choose before you look at the outcome. Proposed "
     "are the last visit within 14 weeks and the last of all, if that is after half a year or more."
+)
+SINCE_END = (
+    "How many weeks after the last session of therapy is each visit? Add 'weeks_since_end' where you "
+    "know; it is the second clock."
 )
 
 
@@ -252,7 +257,6 @@ def _finish(sketch: Sketch, entries: list[dict[str, Any]], *, guess_first: bool)
         short[-1]["horizon"] = "short"
     if followed and followed[-1]["week"] >= LONG_FROM and not unknown:
         followed[-1]["horizon"] = "long"
-    sketch.ask(_HORIZONS, *key)
-    sketch.ask("how many weeks after the last session of therapy is each visit? Add "
-               "'weeks_since_end' where you know; it is the second clock.", *key)  # fmt: skip
+    sketch.ask(HORIZONS, *key)
+    sketch.ask(SINCE_END, *key)
 

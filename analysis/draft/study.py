@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import analysis
 from analysis.draft.cast import Cast, cast_of
-from analysis.draft.columns import sheet_of
+from analysis.draft.columns import Sheet, sheet_of
 from analysis.draft.dictionary import explained, read_dictionary
 from analysis.draft.files import data_section, filters_section, warnings_of
-from analysis.draft.outcomes import baseline_section, measures_section
+from analysis.draft.outcomes import Outcomes, baseline_section, measures_section
 from analysis.draft.page import Sketch, page_of
 from analysis.draft.people import (
     covariates_section,
@@ -26,7 +28,7 @@ from analysis.errors import ReliefError, StudyError
 from analysis.readers.table import Table, read_table
 from analysis.studies.checks import outside
 from analysis.studies.load import read_study
-from analysis.studies.records import Data
+from analysis.studies.records import Data, Study
 
 SCHEMA = Path(analysis.__file__).resolve().parent.parent / "data" / "study.schema.json"
 _HEADING = (
@@ -61,6 +63,27 @@ class Draft:
     text: str
     questions: tuple[str, ...]
     problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The files that a study is drafted from, read and looked at.
+
+    Attributes
+    ----------
+    path, people_path : Path
+        The outcomes, and the file with one row a patient where there is one; absolute.
+    sheet, people : Sheet
+        Their columns.
+    sheet_name : str, int or None
+        Sheet of the workbook that was asked for.
+    """
+
+    path: Path
+    sheet: Sheet
+    people_path: Path | None = None
+    people: Sheet | None = None
+    sheet_name: str | int | None = None
 
 
 def draft_study(
@@ -100,17 +123,7 @@ def draft_study(
     draft = sketch_study(
         path, patients=patients, dictionary=dictionary, sheet=sheet, output=output
     )
-    try:
-        with draft.path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(draft.text)
-    except FileExistsError:
-        raise ReliefError(
-            f"{draft.path} is there already and is not replaced. Name another file with --output."
-        ) from None
-    except OSError as error:
-        raise ReliefError(
-            f"{draft.path} cannot be written: {error.strerror}. Name another with --output."
-        ) from None
+    write_study(draft.path, draft.text)
     return draft
 
 
@@ -123,22 +136,65 @@ def sketch_study(
     output: str | Path | None = None,
 ) -> Draft:
     """Draft a study file without writing it; see `draft_study`."""
-    source = Path(path)
-    target = Path(output) if output is not None else source.with_suffix(".yml")
+    source = open_data(path, patients=patients, dictionary=dictionary, sheet=sheet)
+    target = Path(output) if output is not None else Path(path).with_suffix(".yml")
+    cast = cast_of(source.sheet, source.people)
+    sketch, _ = sections(source, cast, folder_of(target, source))
+    return drafted(sketch, cast, target)
+
+
+def write_study(path: Path, text: str) -> None:
+    """Write a study file where there is none.
+
+    Raises
+    ------
+    ReliefError
+        There is a file of that name already (it is never replaced), or it cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ReliefError(
+            f"{path} is there already and is not replaced. Name another file (--output on the "
+            "command line)."
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "that is no name of a file"
+        raise ReliefError(
+            f"{path} cannot be written: {reason}. Name another (--output on the command line)."
+        ) from None
+
+
+def open_data(
+    path: str | Path,
+    *,
+    patients: str | Path | None = None,
+    dictionary: str | Path | None = None,
+    sheet: str | int | None = None,
+) -> Source:
+    """Read the files of a study to be, and look at their columns.
+
+    Parameters
+    ----------
+    path, patients, dictionary, sheet
+        As for `draft_study`.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read.
+    """
+    outcomes = Path(path)
     people = Path(patients) if patients is not None else None
     known = read_dictionary(Path(dictionary)) if dictionary is not None else None
-    table = explained(_read(source, sheet), known)
+    table = explained(_read(outcomes, sheet), known)
     if people is None and {"USUBJID", "PARAMCD"} <= set(table.frame.columns):
-        people = _adsl_beside(source)
-    folder = _folder(target, source, people)
-    other = explained(_read(people), known) if people is not None else None
-    cast = cast_of(sheet_of(table), sheet_of(other) if other is not None else None)
-    paths = (source.resolve(), None if people is None else people.resolve())
-    sketch = _sketch(cast, paths, folder)
-    if sheet is not None:
-        sketch.content["data"]["sheet"] = sheet
-    text, questions = page_of(sketch, _heading(target, cast))
-    return Draft(target, text, questions, _problem(text, target.name))
+        people = _adsl_beside(outcomes)
+    if people is None:
+        return Source(outcomes.resolve(), sheet_of(table), sheet_name=sheet)
+    other = sheet_of(explained(_read(people), known))
+    return Source(outcomes.resolve(), sheet_of(table), people.resolve(), other, sheet)
 
 
 def _read(path: Path, sheet: str | int | None = None) -> Table:
@@ -152,28 +208,50 @@ def _adsl_beside(path: Path) -> Path | None:
     return (same or found or [None])[0]
 
 
-def _folder(target: Path, source: Path, people: Path | None) -> Path:
-    """Folder of the study file, which must hold its data or a folder that does."""
+def folder_of(target: Path, source: Source) -> Path:
+    """Folder of a study file, which must hold its data or a folder that does.
+
+    Raises
+    ------
+    ReliefError
+        It holds neither, or the name of a data file cannot stand in a study file.
+    """
     folder = target.resolve().parent
-    for path in (source, people):
+    for path in (source.path, source.people_path):
         if path is None:
             continue
-        if not path.resolve().is_relative_to(folder):
+        if not path.is_relative_to(folder):
             raise ReliefError(
                 f"{path.name} is not in the folder of the study file or below it. Put the study "
                 "file beside the data."
             )
-        if why := outside(path.resolve().relative_to(folder).as_posix()):
+        if why := outside(path.relative_to(folder).as_posix()):
             raise ReliefError(f"the name of the data file {why}. Rename it.")
     return folder
 
 
-def _sketch(cast: Cast, paths: tuple[Path, Path | None], folder: Path) -> Sketch:
+def sections(
+    source: Source, cast: Cast, folder: Path, chosen: Collection[str] | None = None
+) -> tuple[Sketch, Outcomes]:
+    """Every section of a study file, and what the outcomes in it are called.
+
+    Parameters
+    ----------
+    source : Source
+    cast : Cast
+        What its columns are.
+    folder : Path
+        Where the study file will lie; see `folder_of`.
+    chosen : collection of str, optional
+        Outcomes to write, by their names in an earlier answer; the likeliest when left out.
+    """
     sketch = Sketch()
-    sketch.content["title"] = paths[0].stem[:400].strip() or "Study"
+    sketch.content["title"] = source.path.stem[:400].strip() or "Study"
     sketch.ask("what is the study called?", "title")
     design_section(sketch, cast)
-    data_section(sketch, cast, paths, folder)
+    data_section(sketch, cast, (source.path, source.people_path), folder)
+    if source.sheet_name is not None:
+        sketch.content["data"]["sheet"] = source.sheet_name
     sketch.content["layout"] = cast.layout
     sketch.say(_LAYOUTS[cast.layout], "layout")
     if cast.layout == "adam" and cast.people is None:
@@ -182,11 +260,26 @@ def _sketch(cast: Cast, paths: tuple[Path, Path | None], folder: Path) -> Sketch
     places_section(sketch, cast)
     therapy_section(sketch, cast)
     filters_section(sketch, cast)
+    if chosen is not None:
+        # The first family of columns settles the schedule.
+        families = sorted(cast.families, key=lambda family: family.stem not in chosen)
+        cast = replace(cast, families=families)
     names = visits_section(sketch, cast)
-    measures_section(sketch, cast, names)
+    outcomes = measures_section(sketch, cast, names, chosen)
     baseline_section(sketch, cast)
     covariates_section(sketch, cast)
-    return sketch
+    return sketch, outcomes
+
+
+def drafted(sketch: Sketch, cast: Cast, target: Path) -> Draft:
+    """The draft that a sketch makes."""
+    text, questions = page_of(sketch, _heading(target, cast))
+    problem = ""
+    try:
+        study_of(text, target.name)
+    except StudyError as error:
+        problem = str(error)
+    return Draft(target, text, questions, problem)
 
 
 def _heading(target: Path, cast: Cast) -> list[str]:
@@ -206,20 +299,18 @@ def _heading(target: Path, cast: Cast) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(f"NOTE: {text}", 96, break_long_words=False, break_on_hyphens=False)
 
 
-def _problem(text: str, name: str) -> str:
-    """What the loader says to a text; "" where it accepts it."""
+def study_of(text: str, name: str) -> Study:
+    """The study that the text of a study file describes.
+
+    Raises
+    ------
+    StudyError
+        The loader does not accept it.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / (name if name.endswith((".yml", ".yaml")) else "draft.yml")
         path.write_text(text, encoding="utf-8")
-        try:
-            read_study(path)
-        except StudyError as error:
-            return str(error)
-    return ""
-
-
+        return read_study(path)

@@ -24,6 +24,7 @@ from analysis.errors import ReliefError
 
 PARAMETERS_TAG = "parameters"
 PARAMETER = "study_file"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 600
 WAIT_SECONDS = 0.5
 # Ciphers the channel to the kernel where it runs over TCP; without it each kernel prints a warning.
@@ -257,7 +258,8 @@ def _failure(path: Path, notebook: NotebookNode, reason: str) -> ReliefError:
 def cleaned(notebook: NotebookNode) -> NotebookNode:
     """A copy of an executed notebook without what differs between runs or machines.
 
-    Times of execution go, and so does the version of the kernel's Python.
+    Times of execution go, and so do the version of the kernel's Python and views of widgets, which
+    no page can show once the kernel has ended.
     """
     copied = copy.deepcopy(notebook)
     copied.metadata = NotebookNode(
@@ -265,6 +267,8 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
     )
     for cell in copied.cells:
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop(WIDGET_VIEW, None)
     return copied
 
 
