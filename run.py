@@ -15,6 +15,7 @@ packages of requirements.lock, each checked by its hash; it is made again when t
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,8 @@ def run_task(task, words, variables):
     # Files are meant from where the command was typed; other tasks belong to the project.
     folder = os.getcwd() if task in ("report", "compare", "draft", "check") else str(ROOT)
     child = subprocess.Popen([str(PYTHON), *TASKS[task], *words], cwd=folder, env=variables)
+    # Asked to end, it passes that on: else the task would run on without it.
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     interrupted = False
     while True:
         try:

@@ -5,6 +5,7 @@ Every other module speaks these names. `data/README.md` maps them to CDISC ADaM.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -31,6 +32,12 @@ SummaryName = Literal["difference_in_means", "difference_in_responders"]
 CovarianceName = Literal[
     "us", "toeph", "toep", "ar1h", "ar1", "adh", "ad", "csh", "cs", "diag", "sp_exp", "sp_gau"
 ]
+
+# Characters that are not seen but act: they steer terminals, turn the direction of text, or make a
+# page or a figure unreadable to programs. Tabs and line ends are none of them.
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 QUANTITIES: tuple[str, ...] = get_args(Quantity)

@@ -155,19 +155,26 @@ def test_files_are_meant_from_where_the_command_was_typed(door, monkeypatch, tmp
 
 def test_the_exit_code_and_the_words_are_the_tasks(door, monkeypatch, tmp_path):
     monkeypatch.setattr(door, "PYTHON", Path(sys.executable))
+    # The test's own process must still end when it is asked to.
+    monkeypatch.setattr(door.signal, "signal", lambda *_: None)
     ends = "import os, sys; sys.exit(5 + (sys.argv[1:] == ['a b']) + (os.getcwd() == {!r}))"
     monkeypatch.setitem(door.TASKS, "test", ["-c", ends.format(str(tmp_path.resolve()))])
     assert door.run_task("test", ["a b"], dict(os.environ)) == 7
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not to a process")
-def test_ctrl_c_lets_the_task_clean_up_and_exits_130(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"]
+)
+def test_a_signal_lets_the_task_clean_up_and_gives_its_exit_code(tmp_path, number, code):
     task = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        "def stop(*_):\n    raise KeyboardInterrupt\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
         "try:\n    print('begun', flush=True); time.sleep(60)\n"
-        "except KeyboardInterrupt:\n    time.sleep(0.6); print('cleaned', flush=True); sys.exit(130)\n"
+        f"except KeyboardInterrupt:\n    time.sleep(0.6); print('cleaned', flush=True); sys.exit({code})\n"
     )
-    code = (
+    started = (
         "import importlib.util, os, signal, sys\n"
         # A test run in the background of a shell is born deaf to Ctrl-C.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -178,15 +185,16 @@ def test_ctrl_c_lets_the_task_clean_up_and_exits_130(tmp_path):
         "sys.exit(door.run_task('report', [], dict(os.environ)))\n"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=tmp_path, text=True, start_new_session=True,
+        [sys.executable, "-c", started], cwd=tmp_path, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     with child:
         assert child.stdout.readline() == "begun\n"
         begun = time.monotonic()
-        os.killpg(child.pid, signal.SIGINT)
+        # Ctrl-C reaches all of a terminal's processes, a service is asked to end by its own.
+        (os.killpg if number == signal.SIGINT else os.kill)(child.pid, number)
         out, err = child.communicate(timeout=STOP_SECONDS)
-    assert (child.returncode, out, err) == (130, "cleaned\n", "")
+    assert (child.returncode, out, err) == (code, "cleaned\n", "")
     assert time.monotonic() - begun < STOP_SECONDS
 
 

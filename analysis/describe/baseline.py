@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.describe.grid import therapy_of, values_grid
+from analysis.describe.masking import mask_counts
 from analysis.instruments import find_instrument
 from analysis.trial.records import Trial
 
@@ -150,31 +151,3 @@ def _largest(moments: dict[str, tuple[float, float]], comparator: str) -> tuple[
         if not size <= found[0]:
             found = (float(size), name)
     return found
-
-
-def mask_counts(counts: np.ndarray, minimum: int) -> np.ndarray:
-    """Cells to hide: small counts, and others until no hidden one can be got by subtraction.
-
-    Parameters
-    ----------
-    counts : ndarray of int, shape (levels, therapies + 1)
-        The last column is the sum of the others; the sums of the columns are known to all.
-    minimum : int
-
-    Returns
-    -------
-    ndarray of bool, same shape
-        No row and no column has exactly one hidden cell, where it has a second one to hide.
-    """
-    hidden = counts < minimum
-    # With one therapy the last column repeats the first.
-    if counts.shape[1] == 2:
-        hidden = hidden.any(axis=1, keepdims=True).repeat(2, axis=1)
-    while True:
-        before = hidden.copy()
-        for lines, cells in ((hidden, counts), (hidden.T, counts.T)):
-            for line, values in zip(lines, cells, strict=True):
-                if line.sum() == 1 and len(line) > 1:
-                    line[np.argmin(np.where(line, np.iinfo(np.int64).max, values))] = True
-        if (before == hidden).all():
-            return hidden

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.describe.grid import therapy_of, values_grid
+from analysis.describe.masking import without_few
 from analysis.trial.records import Trial
 
 COURSE_COLUMNS = (
@@ -29,7 +30,8 @@ def observed_course(trial: Trial, measure: str | None = None) -> pd.DataFrame:
         `therapy`, `visit`, `week`, `n`, `mean`, `sd`, `std_error` = sd / sqrt(n), and `conf_low`
         and `conf_high` by Student's t with n - 1 degrees of freedom at the study's confidence, in
         units of the score; `note` says why a mean is left out (fewer patients than
-        `study.minimum_count`, since a mean of one patient is that patient's value).
+        `study.minimum_count`, since a mean of one patient is that patient's value). `n` is then
+        missing too, and where it would tell such a number.
     """
     grid = values_grid(trial, measure)
     therapy = therapy_of(trial)
@@ -39,7 +41,9 @@ def observed_course(trial: Trial, measure: str | None = None) -> pd.DataFrame:
             values = grid.loc[therapy == label, visit.name].dropna().to_numpy()
             summary = _summary(values, trial.study.model.confidence, trial.study.minimum_count)
             rows.append((label, visit.name, visit.week, len(values), *summary))
-    return pd.DataFrame(rows, columns=list(COURSE_COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(COURSE_COLUMNS))
+    few = {"minimum": trial.study.minimum_count}
+    return frame.assign(n=frame.groupby("visit", sort=False)["n"].transform(without_few, **few))
 
 
 def _summary(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis.describe.grid import therapy_of, values_grid
+from analysis.describe.masking import without_few
 from analysis.trial.records import Trial
 
 FLOW_COLUMNS = ("stage", "detail", "week", "therapy", "n")
@@ -28,11 +29,27 @@ def flow(trial: Trial, measure: str | None = None) -> pd.DataFrame:
         "in file"; "set aside" (detail: the reason); "randomised" (as the study file says, where it
         does for every arm); "allocated" (patients of the trial); "baseline"; "seen" (detail: the
         visit); "short term" and "long term" (a value at one of those visits at least); "analysed":
-        a baseline value, every covariate of the model, and a value after baseline.
+        a baseline value, every covariate of the model, and a value after baseline. `n` (Int64) is
+        missing where it would tell of fewer patients than `study.minimum_count`, except for
+        "randomised", which the study file says itself.
     """
     rows = [*_in_file(trial), *_per_therapy(trial, measure)]
     frame = pd.DataFrame(rows, columns=list(FLOW_COLUMNS))
-    return frame.astype({"stage": "str", "detail": "str", "therapy": "str", "n": "int64"})
+    frame = frame.astype({"stage": "str", "detail": "str", "therapy": "str", "n": "int64"})
+    return frame.assign(n=_shown(frame, trial.study.minimum_count))
+
+
+def _shown(frame: pd.DataFrame, minimum: int) -> pd.Series:
+    """Counts of a stage as parts of its sum; of those set aside, as parts of all in the file."""
+    planned = frame["stage"] == "randomised"
+    shown = frame["n"].astype("Int64")
+    groups = frame["stage"] + ": " + frame["detail"].where(frame["stage"] != "set aside", "")
+    for _, part in frame[~planned].groupby(groups[~planned], sort=False)["n"]:
+        shown[part.index] = without_few(part, minimum)
+    aside = shown[frame["stage"] == "set aside"]
+    # One reason alone would be the difference between those in the file and those allocated.
+    lone = aside.isna().any() and len(aside) == 1
+    return shown.mask((frame["stage"] == "in file") & lone)
 
 
 def _in_file(trial: Trial) -> Iterator[tuple[str, str, float, str, int]]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.describe.grid import therapy_of, values_grid
+from analysis.describe.masking import without_few
 from analysis.trial.records import Trial
 
 PATTERNS = ("complete", "monotone", "intermittent", "no follow-up")
@@ -18,7 +19,8 @@ def missingness(trial: Trial, measure: str | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         `therapy`, `visit`, `week`, `expected` (patients of that therapy), `observed`, `missing`,
-        `percent` (missing of expected, 0 to 100; NaN where nobody is expected).
+        `percent` (missing of expected, 0 to 100; NaN where nobody is expected). Where so few were
+        seen that their number may not be shown, the last three are missing.
     """
     grid = values_grid(trial, measure)
     therapy = therapy_of(trial)
@@ -31,7 +33,15 @@ def missingness(trial: Trial, measure: str | None = None) -> pd.DataFrame:
             percent = 100 * missing / expected if expected else np.nan
             rows.append((label, visit.name, visit.week, expected, observed, missing, percent))
     names = ["therapy", "visit", "week", "expected", "observed", "missing", "percent"]
-    return pd.DataFrame(rows, columns=names)
+    frame = pd.DataFrame(rows, columns=names)
+    shown = frame.groupby("visit", sort=False)["observed"].transform(
+        without_few, minimum=trial.study.minimum_count
+    )
+    hidden = shown.isna()
+    return frame.assign(
+        observed=frame["observed"].astype("Int64").mask(hidden),
+        missing=frame["missing"].astype("Int64").mask(hidden), percent=frame["percent"].mask(hidden),
+    )  # fmt: skip
 
 
 def missing_patterns(trial: Trial, measure: str | None = None) -> pd.DataFrame:
@@ -42,7 +52,8 @@ def missing_patterns(trial: Trial, measure: str | None = None) -> pd.DataFrame:
     pandas.DataFrame
         `therapy`, `pattern`, `n`, `percent` of the therapy's patients. Patterns: "complete" (every
         visit that anybody attended), "monotone" (none after the first one missed), "intermittent"
-        (seen again after a gap), "no follow-up".
+        (seen again after a gap), "no follow-up". `n` (Int64) and `percent` are missing where they
+        would tell of fewer patients than `study.minimum_count`.
     """
     grid = values_grid(trial, measure)
     follow = grid[[visit.name for visit in trial.study.followup]].notna()
@@ -52,10 +63,12 @@ def missing_patterns(trial: Trial, measure: str | None = None) -> pd.DataFrame:
     rows = []
     for label in trial.study.therapies:
         part = pattern[therapy == label]
-        for name in PATTERNS:
-            n = int((part == name).sum())
-            rows.append((label, name, n, 100 * n / len(part) if len(part) else np.nan))
-    return pd.DataFrame(rows, columns=["therapy", "pattern", "n", "percent"])
+        counts = part.value_counts().reindex(list(PATTERNS), fill_value=0)
+        for name, n in without_few(counts, trial.study.minimum_count).items():
+            share = np.nan if pd.isna(n) or part.empty else 100 * int(n) / len(part)
+            rows.append((label, name, n, share))
+    frame = pd.DataFrame(rows, columns=["therapy", "pattern", "n", "percent"])
+    return frame.astype({"n": "Int64", "percent": "float64"})
 
 
 def _pattern(seen: np.ndarray) -> str:
@@ -75,9 +88,11 @@ def visits_together(trial: Trial, measure: str | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `visit`, `other`, `n`; both in schedule order.
+        `visit`, `other`, `n` (Int64; missing for fewer than `study.minimum_count`, but more than
+        none); both in schedule order.
     """
     seen = values_grid(trial, measure).notna()
     counts = seen.astype(int).T @ seen.astype(int)
     rows = [(one, two, int(counts.loc[one, two])) for one in seen for two in seen]
-    return pd.DataFrame(rows, columns=["visit", "other", "n"])
+    frame = pd.DataFrame(rows, columns=["visit", "other", "n"]).astype({"n": "Int64"})
+    return frame.assign(n=frame["n"].mask(frame["n"].between(1, trial.study.minimum_count - 1)))

@@ -83,19 +83,24 @@ def _aside(frame: pd.DataFrame) -> list[str]:
     aside = frame[frame["stage"] == "set aside"].sort_values("n", ascending=False, kind="stable")
     if aside.empty:
         return []
-    pairs = list(zip(aside["n"].astype(int), aside["detail"], strict=True))
-    lines = [_short(f"{n:,}  {why}") for n, why in pairs[:REASONS_SHOWN]]
-    rest = pairs[REASONS_SHOWN:]
-    if rest:
-        lines.append(f"{sum(n for n, _ in rest):,}  for {len(rest)} more reasons")
-    return [f"Set aside: {sum(n for n, _ in pairs):,}", *lines]
+    reasons, rest = aside[:REASONS_SHOWN], aside[REASONS_SHOWN:]
+    shown = zip(reasons["n"], reasons["detail"], strict=True)
+    lines = [_short(f"{_count(n)}  {why}") for n, why in shown]
+    if len(rest):
+        lines.append(f"{_count(rest['n'].sum(skipna=False))}  for {len(rest)} more reasons")
+    return [f"Set aside: {_count(aside['n'].sum(skipna=False))}", *lines]
+
+
+def _count(n: object) -> str:
+    """A number of patients, in words where it may not be told."""
+    return "hidden" if pd.isna(n) else f"{int(n):,}"
 
 
 def _trunk(ax: Axes, frame: pd.DataFrame, aside: list[str], last: float) -> None:
     """Boxes above: all patients of the file, and those set aside with the reasons."""
-    total = int(frame.loc[frame["stage"] == "in file", "n"].sum())
+    total = frame.loc[frame["stage"] == "in file", "n"].sum(skipna=False)
     ax.plot([6, 6], [10, last], color=SOFT, linewidth=0.8, zorder=0)
-    _box(ax, 0, 1, 46, 9, [f"In the file: {total:,} patients"])
+    _box(ax, 0, 1, 46, 9, [f"In the file: {_count(total)}" + (" patients" if pd.notna(total) else "")])
     if aside:
         ax.plot([46, 58], [5.5, 5.5], color=SOFT, linewidth=0.8, zorder=0)
         _box(ax, 58, 1, WIDTH - 58, 4.0 * len(aside) + 2, aside)
@@ -121,13 +126,13 @@ def _line(
     ax.text(10, middle, wrapped(therapy, 22, lines=2), ha="left", va="center", fontsize=8, color=INK,
             linespacing=1.0)  # fmt: skip
     step = (WIDTH - NAMES - 8) / len(stages)
-    counts = [int(column.get(therapy, 0)) for _, column in stages]
-    most = max(counts)
+    counts = [column.get(therapy, 0) for _, column in stages]
+    most = max((n for n in counts if not pd.isna(n)), default=0)
     for column, n in enumerate(counts):
         left, width = NAMES + 8 + column * step + 0.6, step - 1.2
-        share = n / most if most else 0.0
+        share = n / most if most and not pd.isna(n) else 0.0
         ax.add_patch(Rectangle((left, top + 0.8), width, ROW - 1.6, facecolor="#F1F1EE", linewidth=0))
         filled = (ROW - 1.6) * share
         ax.add_patch(Rectangle((left, top + ROW - 0.8 - filled), width, filled, facecolor=colour,
                                alpha=0.25, linewidth=0))  # fmt: skip
-        ax.text(left + width / 2, middle, f"{n:,}", ha="center", va="center", fontsize=size, color=INK)
+        ax.text(left + width / 2, middle, _count(n), ha="center", va="center", fontsize=size, color=INK)

@@ -18,17 +18,17 @@ def read_parquet(path: Path, max_columns: int) -> pd.DataFrame:
     DataError
         A damaged file, too many columns, or names that are missing or stand twice.
     """
-    import pyarrow
     import pyarrow.parquet
 
     try:
         names = column_names(pyarrow.parquet.read_schema(path).names, max_columns)
-        table = pyarrow.parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
+        frame = pyarrow.parquet.read_table(path).to_pandas(ignore_metadata=True)
+    except DataError:
+        raise
+    except Exception as error:  # what a damaged file says of itself may be no text and no JSON
         raise DataError(
             f"the Parquet file cannot be read ({type(error).__name__}). Write it again."
         ) from None
-    frame = table.to_pandas(ignore_metadata=True)
     frame.columns = names
     frame.index = pd.RangeIndex(2, len(frame) + 2, name="row")
     return frame

@@ -224,8 +224,8 @@ def _frame_row(model: FittedTrial, ask: _Asked) -> dict[str, Any]:
         "analysis": "main", "quantity": question.quantity, "horizon": question.horizon,
         "therapy": ask.therapy, "comparator": ask.comparator,
         "visit": ", ".join(question.visits), "week": question.week, "method": model.facts.method,
-        "n_therapy": model.patients(ask.therapy, question.counted),
-        "n_comparator": model.patients(ask.comparator, question.counted),
+        "n_therapy": model.shown_patients(ask.therapy, question.counted),
+        "n_comparator": model.shown_patients(ask.comparator, question.counted),
         "note": ask.note,
     }  # fmt: skip
 
@@ -300,6 +300,6 @@ def _means(study: Study, model: FittedTrial, alpha: float) -> Iterator[dict[str,
             yield {
                 "analysis": "main", "quantity": "mean", "therapy": therapy, "visit": visit.name,
                 "week": visit.week, "method": model.facts.method,
-                "n_therapy": model.patients(therapy, (visit.name,)),
+                "n_therapy": model.shown_patients(therapy, (visit.name,)),
                 **({"note": note} if row is None else {name: row[name] for name in numbers}),
             }  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.describe.masking import hide_few, without_few
 from analysis.errors import ModelError
 from analysis.instruments import find_instrument
 from analysis.mmrm import MMRM, MMRMResults
@@ -50,7 +51,9 @@ class FittedTrial:
         Whether a value of the patient at the visit entered.
     left_out : pandas.DataFrame
         `reason`, `n`: patients of the trial who could not enter; with those analysed they add up to
-        all patients.
+        all patients. `n` is missing where too few may be told.
+    minimum : int
+        Fewer patients than this are not told (the study's `minimum_count`).
     """
 
     fit: MMRMResults
@@ -63,6 +66,7 @@ class FittedTrial:
     therapy_of: NDArray[np.int64]
     attended: NDArray[np.bool_]
     left_out: pd.DataFrame
+    minimum: int
 
     @cached_property
     def facts(self) -> FitFacts:
@@ -78,6 +82,14 @@ class FittedTrial:
         columns = [position for position, name in enumerate(self.visits) if name in visits]
         rows = self.attended[self.therapy_of == self.therapies.index(therapy)]
         return int(rows[:, columns].any(axis=1).sum())
+
+    def shown_patients(self, therapy: str, visits: tuple[str, ...]) -> int | None:
+        """The same; None too where it, or one that it would tell, is below the minimum."""
+        n = self.patients(therapy, visits)
+        if not n:
+            return n
+        numbers = [self.patients(name, visits) for name in self.therapies]
+        return None if hide_few(numbers, self.minimum)[self.therapies.index(therapy)] else n
 
 
 def default_formula(study: Study, one_visit: bool, compared: bool, baseline: bool) -> str:
@@ -220,7 +232,8 @@ def fit_trial(trial: Trial, measure: str | None = None) -> FittedTrial:
         baseline=float(first["baseline"].mean()) if baseline else np.nan,
         therapy_of=_positions(first["therapy"], therapies),
         attended=attended,
-        left_out=left_out,
+        left_out=left_out.assign(n=without_few(left_out["n"].astype("int64"), study.minimum_count)),
+        minimum=study.minimum_count,
     )
 
 

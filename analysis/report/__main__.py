@@ -7,26 +7,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.errors import ReliefError
+from analysis.readers.finding import printable
 from analysis.report.build import BUNDLED, build_report
+from analysis.report.ending import ended
 from analysis.report.site import INDEX_NAME
 
-INTERRUPTED = 130
+FAILED = "No report was made. An earlier one is as it was."
+STOPPED = "Stopped; an earlier report is as it was."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command: 0 for a report, 1 for input that cannot be used, 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
-    try:
+
+    def report() -> None:
         folder = build_report(options.study, options.output, download=options.download, say=_say)
-    except ReliefError as error:
-        print(f"No report was made.\n{error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped; an earlier report is as it was.", file=sys.stderr)
-        return INTERRUPTED
-    print(f"The report is in {folder / INDEX_NAME}")
-    return 0
+        _say(f"The report is in {folder / INDEX_NAME}")
+
+    return ended(report, FAILED, STOPPED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(printable(line), flush=True)
 
 
 if __name__ == "__main__":

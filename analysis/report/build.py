@@ -8,6 +8,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from analysis.display import FIGURES_VARIABLE, PRINT
+from analysis.errors import ReliefError
 from analysis.intake import read_trial
 from analysis.report.analysed import Analysed, analyse
 from analysis.report.answer import answer_of, journal_tables
@@ -16,7 +17,7 @@ from analysis.report.dictionary import dictionary_page
 from analysis.report.drawings import FIGURES_NAME, figures_of, write_figures
 from analysis.report.execute import Job, Progress, running
 from analysis.report.origin import origin_page
-from analysis.report.place import default_output, refuse_foreign, replaced_whole
+from analysis.report.place import default_output, refuse_foreign, refuse_unwritable, replaced_whole
 from analysis.report.results import (
     PROVENANCE_NAME,
     provenance,
@@ -25,6 +26,7 @@ from analysis.report.results import (
 )
 from analysis.report.site import document_page, notebook_page, write_site
 from analysis.report.word import write_word
+from analysis.schema import UNSEEN
 from analysis.simulate.bundled import BUNDLED_SEED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +82,13 @@ def build_report(
     """
     study_file = study_file.resolve()
     output = (output or default_output(study_file, Path.cwd())).resolve()
+    if UNSEEN.search(study_file.name):
+        raise ReliefError(
+            f"The name of the study file {study_file.name!r} holds a character that cannot be seen or "
+            "written. Rename the file."
+        )
     refuse_foreign(output)
+    refuse_unwritable(output)
     say(f"Reading {study_file.name}")
     trial = read_trial(study_file, download=download)
     say("Running the notebooks")

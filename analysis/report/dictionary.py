@@ -46,6 +46,7 @@ QUANTITIES: dict[Quantity, str] = {
     "odds_ratio": "odds of response divided by those of the comparator",
     "number_needed": "patients treated for one responder more; negative: for one fewer",
     "harm": "risk, rate, or their difference or ratio, as analysis says",
+    "half_life": "weeks until half of the relief is gone (published trials)",
 }
 
 

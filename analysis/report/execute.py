@@ -27,6 +27,10 @@ PARAMETER = "study_file"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 600
 WAIT_SECONDS = 0.5
+KERNEL_ENDED = (
+    "its kernel ended, perhaps for lack of memory. Close other programs and run the same command "
+    "again"
+)
 # Ciphers the channel to the kernel where it runs over TCP; without it each kernel prints a warning.
 CONFIG = Config({"KernelManager": {"transport_encryption": "auto"}})
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -238,7 +242,7 @@ async def _run(
     except CellTimeoutError:
         raise _failure(job.path, notebook, f"it took longer than {CELL_SECONDS} s") from None
     except DeadKernelError:
-        raise _failure(job.path, notebook, "its kernel ended, perhaps for lack of memory") from None
+        raise _failure(job.path, notebook, KERNEL_ENDED) from None
     finally:
         # A client stopped halfway leaves these behind: open sockets, and a call that fails aloud
         # when Python ends.
@@ -251,8 +255,10 @@ async def _run(
 
 
 def _failure(path: Path, notebook: NotebookNode, reason: str) -> ReliefError:
-    counts = [c.execution_count or 0 for c in notebook.cells if c.cell_type == "code"]
-    return ReliefError(f"{path.name} stopped in code cell {max(counts, default=0)}: {reason}")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    # A kernel that dies gives the cell no number; that its run began is noted before.
+    begun = [n for n, cell in enumerate(code, start=1) if "execution" in cell.metadata]
+    return ReliefError(f"{path.name} stopped in code cell {max(begun, default=0)}: {reason}")
 
 
 def cleaned(notebook: NotebookNode) -> NotebookNode:

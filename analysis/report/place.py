@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -42,6 +43,34 @@ def refuse_foreign(output: Path) -> None:
         )
 
 
+def refuse_unwritable(output: Path) -> None:
+    """Refuse a place where no folder can be made, before an analysis is made for it.
+
+    Raises
+    ------
+    ReliefError
+    """
+    near = output.parent
+    while not near.exists() and near != near.parent:
+        near = near.parent
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=near):
+            pass
+    except OSError as error:
+        raise _not_written(output.parent, error) from None
+
+
+def _not_written(folder: Path, error: OSError) -> ReliefError:
+    advice = {
+        errno.ENOSPC: "Free some space there, or name another folder with --output",
+        errno.EDQUOT: "Free some space there, or name another folder with --output",
+    }.get(error.errno or 0, "Name another folder with --output")
+    return ReliefError(
+        f"The report cannot be written to {folder}: {error.strerror or error}. {advice}, and run "
+        "the report again."
+    )
+
+
 @contextmanager
 def replaced_whole(output: Path) -> Iterator[Path]:
     """A new folder that takes the place of `output` when the block ends well.
@@ -59,23 +88,22 @@ def replaced_whole(output: Path) -> Iterator[Path]:
     Raises
     ------
     ReliefError
-        The place cannot be written to, or holds something else (`refuse_foreign`).
+        The place cannot be written to or is full, or it holds something else (`refuse_foreign`).
     """
     refuse_foreign(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         workshop = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
     except OSError as error:
-        raise ReliefError(
-            f"The report cannot be written to {output.parent}: {error.strerror}. "
-            "Name another folder."
-        ) from None
+        raise _not_written(output.parent, error) from None
     try:
         fresh = workshop / "new"
         fresh.mkdir()
         yield fresh
         refuse_foreign(output)
         _swap(fresh, output, workshop)
+    except OSError as error:
+        raise _not_written(output.parent, error) from None
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 
@@ -83,12 +111,15 @@ def replaced_whole(output: Path) -> Iterator[Path]:
 def _swap(fresh: Path, output: Path, workshop: Path) -> None:
     for attempt in range(ATTEMPTS):
         old = workshop / f"old{attempt}"
-        with suppress(FileNotFoundError):
-            os.rename(output, old)
         try:
+            with suppress(FileNotFoundError):
+                os.rename(output, old)
             os.rename(fresh, output)
             return
         except OSError:
+            continue
+        finally:
+            # Also when stopped between the two moves: the workshop is removed with what is in it.
             if old.exists() and not output.exists():
                 os.rename(old, output)
     raise ReliefError(

@@ -16,6 +16,7 @@ from scipy import special
 from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
 from analysis.errors import ModelError
+from analysis.mmrm.formula import parse
 from analysis.responders.risks import Risks
 
 Array = NDArray[np.float64]
@@ -70,9 +71,11 @@ def g_computation(
     labels = sorted(frame[therapy].astype(str).unique()) if levels is None else list(levels)
     n = np.array([(frame[therapy].astype(str) == label).sum() for label in labels])
     frame = frame.assign(**{therapy: pd.Categorical(frame[therapy].astype(str), labels)})
+    # Refuses a formula that could run something; nothing but the frame's columns is in reach.
+    parse(formula)
     method = f"g-computation, logistic model, delta method with {cov_type} covariance"
     try:
-        both = model_matrix(formula, frame)
+        both = model_matrix(formula, frame, context={})
         spec = both.rhs.model_spec
         given = [pd.Categorical([one] * len(frame), labels) for one in labels]
         settings = [spec.get_model_matrix(frame.assign(**{therapy: one})) for one in given]

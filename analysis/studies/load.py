@@ -18,6 +18,20 @@ from analysis.studies.yaml_text import Lines, parse_yaml
 MAX_BYTES = 1_000_000
 MAX_SHOWN = 50
 
+# What the library that checks types says in words of programs, in those of the file.
+WORDS = {
+    "tuple_type": "this must be a list: lines that begin with -, or values in [ ]",
+    "dict_type": "this must hold keys, each with its value",
+    "model_type": "this must hold keys, each with its value",
+    "model_attributes_type": "this must hold keys, each with its value",
+    "too_short": "this must hold at least 1 item",
+    "too_long": "this holds too many items",
+    "string_type": "this must be text",
+    "bool_type": "this must be true or false", "bool_parsing": "this must be true or false",
+    "int_type": "this must be a whole number", "int_parsing": "this must be a whole number",
+    "float_type": "this must be a number", "float_parsing": "this must be a number",
+}  # fmt: skip
+
 Problem = tuple[int | None, str]
 
 
@@ -145,7 +159,7 @@ def _problem(detail: Any, lines: Lines) -> Problem:
         close = get_close_matches(str(value), str(context["expected"]).split("'"), n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         return lines.of(key), f"{where} is {_shown(value)}; allowed: {context['expected']}{hint}"
-    message = str(context.get("error") or detail["msg"])
+    message = str(context.get("error") or WORDS.get(kind) or detail["msg"])
     if kind == "string_type" and isinstance(value, bool | int | float):
         message = "this must be text; put quotes around it"
     return lines.of(key), f"{where} is {_shown(value)}; {message[0].lower() + message[1:]}"

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from analysis.errors import StudyError
+from analysis.schema import UNSEEN
 
 MAX_DEPTH = 20
 # The longest study file in the project has about 1,500; beyond this, reading alone takes seconds.
@@ -110,6 +111,11 @@ def _scan(text: str, name: str) -> None:
             raise StudyError(
                 f"{name}, line {token.start_mark.line + 1}: nested too deeply or too long for a "
                 "study file. Is this the file that describes the study?"
+            )
+        if isinstance(token, yaml.ScalarToken) and (unseen := UNSEEN.search(token.value)):
+            raise StudyError(
+                f"{name}, line {token.start_mark.line + 1}: a text holds a character that cannot be "
+                f"seen (U+{ord(unseen.group()):04X}). Delete it, or write the text again."
             )
         if isinstance(token, yaml.TagToken | yaml.AnchorToken | yaml.AliasToken):
             raise StudyError(

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.relief.diagnostics import FAR, QUANTILES, SHARES
 from analysis.relief.facts import FitFacts
-from analysis.tables.numerals import number
+from analysis.tables.numerals import HIDDEN, count, number
 from analysis.tables.table import Table
 
 # A gain in −2 log-likelihood below this is none; what is left of it differs between machines.
@@ -15,8 +15,9 @@ NOTHING_LEFT = 1e-8
 
 def left_out_table(frame: pd.DataFrame) -> Table:
     """Patients with follow-up who could not enter the model, by reason."""
-    rows = tuple((str(row["reason"]), str(int(row["n"]))) for _, row in frame.iterrows())
+    rows = tuple((str(row["reason"]), count(row["n"])) for _, row in frame.iterrows())
     note = "" if rows else "Every patient with follow-up entered the model."
+    note = HIDDEN if frame["n"].isna().any() else note
     return Table("Left out of the model", ("reason", "patients"), rows, note)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-from analysis.tables.numerals import number
+from analysis.tables.numerals import HIDDEN, count, number
 from analysis.tables.table import Table
 
 
@@ -13,12 +14,16 @@ def patterns_table(frame: pd.DataFrame) -> Table:
     patterns = list(frame["pattern"].unique())
     rows = []
     for therapy, part in frame.groupby("therapy", sort=False):
-        cells = [f"{int(r['n'])} ({number(r['percent'], 0) or '–'} %)" for _, r in part.iterrows()]
+        cells = [
+            "hidden" if pd.isna(r["n"]) else f"{int(r['n'])} ({number(r['percent'], 0) or '–'} %)"
+            for _, r in part.iterrows()
+        ]
         rows.append((str(therapy), *cells))
     note = (
         "Patients (percent). Monotone: no visit after the first one missed; intermittent: seen again "
         "after a gap."
     )
+    note += f" {HIDDEN}" if frame["n"].isna().any() else ""
     return Table("Patterns of follow-up", ("therapy", *patterns), tuple(rows), note)
 
 
@@ -27,7 +32,7 @@ def together_table(frame: pd.DataFrame) -> Table:
     visits = list(frame["visit"].unique())
     wide = frame.pivot(index="visit", columns="other", values="n").loc[visits, visits]
     cells = zip(visits, wide.to_numpy(), strict=True)
-    rows = tuple((str(visit), *[f"{int(n):,}" for n in row]) for visit, row in cells)
+    rows = tuple((str(visit), *map(count, row)) for visit, row in cells)
     return Table("Patients seen at both visits", ("visit", *map(str, visits)), rows)
 
 
@@ -36,7 +41,9 @@ def missingness_table(frame: pd.DataFrame) -> Table:
     visits = list(frame["visit"].unique())
     rows = []
     for therapy, part in frame.groupby("therapy", sort=False):
-        cells = {r["visit"]: f"{int(r['missing'])} ({number(r['percent'], 0)} %)" for _, r in part.iterrows()}
+        few = part["missing"].isna()
+        told = [f"{r['missing']} ({number(r['percent'], 0)} %)" for _, r in part.iterrows()]
+        cells = dict(zip(part["visit"], np.where(few, "hidden", told).tolist(), strict=True))
         rows.append((str(therapy), str(int(part["expected"].max())), *[cells.get(v, "") for v in visits]))
     return Table("Values missing", ("therapy", "patients", *map(str, visits)), tuple(rows))
 
@@ -46,7 +53,7 @@ def course_table(frame: pd.DataFrame, caption: str = "Mean score observed") -> T
     visits = list(frame["visit"].unique())
     rows = []
     for therapy, part in frame.groupby("therapy", sort=False):
-        cells = {r["visit"]: f"{number(r['mean']) or 'not shown'} ({int(r['n'])})" if r["n"] else "–"
-                 for _, r in part.iterrows()}  # fmt: skip
+        cells = {r["visit"]: f"{number(r['mean']) or 'not shown'} ({count(r['n'])})"
+                 if pd.isna(r["n"]) or r["n"] else "–" for _, r in part.iterrows()}  # fmt: skip
         rows.append((str(therapy), *[cells.get(visit, "") for visit in visits]))
     return Table(caption, ("therapy", *map(str, visits)), tuple(rows), "Mean (patients).")

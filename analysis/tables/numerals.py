@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+HIDDEN = "hidden: fewer patients than may be told, or a number from which that could be worked out."
 # Width of an interval, in units of the scale, below which one decimal says too little.
 NARROW = 0.5
 
@@ -16,6 +17,11 @@ def number(value: float, digits: int = 1) -> str:
     if float(text) == 0:
         text = text.lstrip("-")
     return text.replace("-", "−")
+
+
+def count(n: object) -> str:
+    """A number of patients, or "hidden" where it may not be told."""
+    return "hidden" if pd.isna(n) else f"{int(n):,}"
 
 
 def p_value(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.tables.numerals import number
+from analysis.tables.numerals import HIDDEN, count, number
 from analysis.tables.table import Table
 
 
@@ -15,10 +15,11 @@ def flow_table(flow: pd.DataFrame) -> Table:
     for (stage, detail), part in flow.groupby(["stage", "detail"], sort=False):
         counts = part.set_index("therapy")["n"]
         title = f"{stage}: {detail}" if detail else str(stage)
-        cells = [f"{int(counts[name]):,}" if name in counts.index else "" for name in therapies]
-        rows.append((title, f"{int(part['n'].sum()):,}", *cells))
+        cells = [count(counts[name]) if name in counts.index else "" for name in therapies]
+        rows.append((title, count(part["n"].sum(skipna=False)), *cells))
     columns = ("stage", "all", *map(str, therapies))
-    return Table("Patients at each stage", columns, tuple(rows))
+    note = HIDDEN if flow["n"].isna().any() else ""
+    return Table("Patients at each stage", columns, tuple(rows), note)
 
 
 def baseline_as_table(frame: pd.DataFrame, minimum: int) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.describe.masking import hide_few
 from analysis.sensitivity import ANCHORED, RANDOM, STRATEGIES, Sensitivity
 from analysis.tables.numerals import digits_for, number, percent, with_interval
 from analysis.tables.table import Table
@@ -93,14 +94,15 @@ def departures_table(found: Sensitivity, minimum: int) -> Table:
     rows = []
     for therapy in found.setting.therapies:
         cells = [int(counts.get((therapy, kind), 0)) for kind in kinds]
-        rows.append((therapy, *[_masked(n, minimum) for n in cells]))
+        hidden = hide_few(cells, minimum)
+        rows.append((therapy, *[_masked(n, few, minimum) for n, few in zip(cells, hidden, strict=True)]))
     note = (
         "Patients by the last event recorded before the first visit that they missed for good. "
-        f"Numbers from 1 to {minimum - 1} are not told."
+        f"Numbers from 1 to {minimum - 1} are not told, nor one that would tell them (hidden)."
     )
     words = tuple(kind.replace("_", " ") for kind in kinds)
     return Table(title, ("therapy", *words), tuple(rows), note)
 
 
-def _masked(n: int, minimum: int) -> str:
-    return f"<{minimum}" if 0 < n < minimum else str(n)
+def _masked(n: int, hidden: bool, minimum: int) -> str:
+    return f"<{minimum}" if 0 < n < minimum else "hidden" if hidden else str(n)

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.schema import UNSEEN
+
 _WHOLE = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
 
 
@@ -90,15 +92,18 @@ def cells_of(
     # The last text is "": a code of -1, which marks a missing cell, points at it.
     found = np.array(["" if text in signs else text for text in texts] + [""], dtype=object)
     codes = np.where(codes < 0, len(found) - 1, codes).astype(np.int64)
-    named = {cell_text(value): label.strip() for value, label in (labels or {}).items()}
+    named = {cell_text(value): _legible(label.strip()) for value, label in (labels or {}).items()}
     rows = series.index.to_numpy(dtype=np.int64)
     return Cells(str(series.name), rows, codes, found, named)
 
 
 def cell_text(value: object) -> str:
-    """Text of one cell: trimmed, whole numbers without a decimal point, dates as ISO."""
+    """Text of one cell: trimmed, whole numbers without a decimal point, dates as ISO.
+
+    Characters that cannot be seen are escaped (`\\x1b`): the text may stand in a figure or a page.
+    """
     if isinstance(value, str):
-        return value.strip()
+        return _legible(value.strip())
     if value is None or value is pd.NaT:
         return ""
     if isinstance(value, bool | np.bool_):
@@ -115,8 +120,14 @@ def cell_text(value: object) -> str:
         whole = number.is_integer() and abs(number) < 1e15
         return str(int(number)) if whole else repr(number)
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace").strip()
-    return str(value).strip()
+        return _legible(value.decode("utf-8", "replace").strip())
+    return _legible(str(value).strip())
+
+
+def _legible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return UNSEEN.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
 def code_key(value: object) -> str:

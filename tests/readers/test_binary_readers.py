@@ -8,6 +8,8 @@ import zipfile
 import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 
@@ -164,3 +166,10 @@ def test_the_pilot_submission_reads_alike_from_xpt_and_csv(shared_data):
         assert xpt.shape == csv.shape == shape
         assert xpt["USUBJID"].tolist() == csv["USUBJID"].tolist()
         assert xpt["AGE"].tolist() == csv["AGE"].astype(float).tolist()
+
+
+def test_a_parquet_file_whose_notes_to_pandas_are_damaged_is_refused_in_words(tmp_path):
+    table = pa.table({"id": ["P1"], "pain": [3]}).replace_schema_metadata({"pandas": '{"columns" 1}'})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet: the Parquet file cannot be read \(.*Write it again"):
+        read_table(tmp_path / "a.parquet", Data(outcomes="a.parquet"))

@@ -7,6 +7,7 @@ import pytest
 from response_trial import study
 
 from analysis.responders import MULTIPLE, Responders, responder_sentences
+from analysis.responders.estimate import COUNT_COLUMNS
 from analysis.responders.handling import NON_RESPONSE
 from analysis.schema import result_frame
 
@@ -26,7 +27,7 @@ def said(gap=None, handling=MULTIPLE, share=0.5, horizon="long", plan=None, need
             if needed:
                 rows.append({**base, "quantity": "number_needed", "comparator": other,
                              "estimate": 1 / estimate})  # fmt: skip
-    found = Responders(result_frame(rows), pd.DataFrame())
+    found = Responders(result_frame(rows), pd.DataFrame(columns=list(COUNT_COLUMNS)))
     return responder_sentences(found, plan or study(), horizon)
 
 

@@ -125,3 +125,14 @@ def test_another_way_to_pool_takes_the_place_of_rubins():
         np.sqrt(1.5 * np.var([0.1, 0.3], ddof=1))
     )
     assert calls == [98.0]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["response ~ therapy + {open('secret')}", "response ~ therapy + I(print(SECRET))",
+     "response ~ __import__('os').getpid() + therapy"],
+)  # fmt: skip
+def test_a_formula_that_could_run_something_is_refused(formula):
+    frame = pd.DataFrame({"response": [0, 1, 1, 0], "therapy": ["A", "A", "B", "B"]})
+    with pytest.raises(ModelError, match="cannot be read"):
+        g_computation(frame, formula, "therapy")

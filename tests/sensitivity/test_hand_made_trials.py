@@ -12,6 +12,7 @@ from uncertain_trial import CARE, CUPPING, MASSAGE, random_scores, study, trial,
 
 from analysis.figures import labels_of, plot_strategies, plot_tipping, plot_tipping_surface
 from analysis.harms import estimate_harms
+from analysis.imputation import relief_by_estimand
 from analysis.relief import estimate_relief
 from analysis.report.analysed import Analysed
 from analysis.report.answer import answer_of
@@ -217,13 +218,15 @@ def test_the_index_page_says_of_every_trial_whether_conclusions_survive(case):
         return
     relief = estimate_relief(made)
     analysed = Analysed(
-        made, relief, found, estimate_responders(made, relief.model, n_draws=2), estimate_harms(made), ()
-    )
+        made, relief, relief_by_estimand(made), found,
+        estimate_responders(made, relief.model, n_draws=2), estimate_harms(made), (),
+    )  # fmt: skip
     answer = answer_of(analysed, {}, [])
+    said = next(part.sentences for part in answer.sections if part.title == "How sure is that?")
     compared = found.setting is not None and found.setting.comparator
     # A line for every therapy, also for one of which nobody was seen.
-    assert len(answer.survival) == (len(made.study.therapies) - 1 if compared else 1)
+    assert len(said) == (len(made.study.therapies) - 1 if compared else 1)
     if name == "an arm lost":
-        assert answer.survival[0] == f"With {MASSAGE}, nothing can be said in the long term."
-    assert all(html.unescape(text).endswith(".") for text in answer.survival)
+        assert said[0] == f"With {MASSAGE}, nothing can be said in the long term."
+    assert all(html.unescape(text).endswith(".") for text in said)
     assert set(found.frame["analysis"]) <= set(analysed.frame["analysis"])

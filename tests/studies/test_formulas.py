@@ -34,6 +34,15 @@ def test_a_model_of_names_and_operators_is_accepted(formula):
         ("value ~ age ^ 2", "cannot hold '^ 2'"),
         ("value ~ age + 2", "cannot hold '2'"),
         ("value ~ 1e9", "names 'e9'"),
+        ("value ~ I(age)", "names 'I'"),
+        ("value ~ I(os.system('true'))", "cannot hold \".system("),
+        ("value ~ C(age)", "names 'C'"),
+        ("value ~ {__import__('os')}", "cannot hold '{__import__'"),
+        ("value ~ age if 1 else age", "names 'if'"),
+        ("value ~ lambda: 0", "names 'lambda'"),
+        ("value ~ age @ age", "cannot hold '@ age'"),
+        ("value ~ age[0]", "cannot hold '[0]'"),
+        ("value ~ age\\x20", "cannot hold"),
         ("value ~ `age`", "cannot hold '`age`'"),
         ("value ~ {age}", "cannot hold '{age}'"),
         ("value ~ age.real", "cannot hold '.real'"),
@@ -67,3 +76,12 @@ def test_a_study_file_may_choose_its_formula(changed):
     model = "layout: long\nmodel: {formula: value ~ age + therapy * visit}"
     study = read_study(changed(("layout: long", model)))
     assert study.model.formula == "value ~ age + therapy * visit"
+
+
+@pytest.mark.parametrize("condition", [
+    "__import__('os')", "age >= 40 or 1", "age >= {40}", "age >= I(40)", "sex == f'{age}'", "age.real == 1",
+    "(age >= 40)", "age >= 40; age", "not age >= 40", "age >= 40 and __class__ == 1", "age >= age",
+])  # fmt: skip
+def test_a_condition_holds_comparisons_and_nothing_that_runs(refusal, condition):
+    estimand = f"layout: long\nestimands: [{{name: One, who: {condition!r}}}]"
+    assert "estimands[0].who" in refusal(("layout: long", estimand))

@@ -37,7 +37,7 @@ def test_the_example_of_the_documentation_is_read(example, write_study):
         ("layout: long", "layout: lang", "allowed: 'long', 'wide' or 'adam'; did you mean 'long'"),
         (HEAD, "", "title is missing"),
         (HEAD, HEAD + "7: x\n", r"line 2: \[7\] is not a key.*keys are words"),
-        ("week: 8,", "week: eight,", r"schedule\[1\]\.week is 'eight'; input should be a"),
+        ("week: 8,", "week: eight,", r"schedule\[1\]\.week is 'eight'; this must be a number"),
         ("week: 8,", "week: -8,", "greater than or equal to 0"),
         ("column: pain}", "column: 7}", r"measures\[0\]\.column is 7; .*put quotes around it"),
         ("code: U", "code: true", "True; .*put quotes around it"),

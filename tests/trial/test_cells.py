@@ -151,3 +151,8 @@ def test_what_is_no_date_is_an_error_with_its_row(text):
 def test_a_date_against_the_declared_order_is_an_error():
     (error,) = dates("13/04/2000", order="month_first").findings
     assert "with dates declared as month_first" in error["message"]
+
+
+def test_characters_that_cannot_be_seen_are_written_out():
+    assert cell_text("a\x1b[31m\u202eb") == "a\\x1b[31m\\u202eb"
+    assert cell_text("Übung\u00a0für\tzwei\n") == "Übung\u00a0für\tzwei"
