@@ -42,7 +42,7 @@ UNSEEN = re.compile(
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 QUANTITIES: tuple[str, ...] = get_args(Quantity)
 HORIZONS: tuple[str, ...] = get_args(ResultHorizon)
-EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
+EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 
 PATIENT_COLUMNS = ("patient", "therapy")
 OUTCOME_COLUMNS = ("patient", "visit", "week", "measure", "value", "row")

@@ -95,7 +95,7 @@ def _number(
     difference, between = _largest(moments, trial.study.comparator)
     for name, part in known.items():
         masked = few[name] or (name == "" and hide_overall)
-        row = {
+        row: dict[str, object] = {
             "characteristic": item.label, "level": "", "unit": item.unit, "kind": "number",
             "therapy": name, "n": None if masked else len(part), "masked": masked,
             "small": few[name], "between": "",

@@ -116,7 +116,7 @@ def cast_of(sheet: Sheet, people: Sheet | None = None, parts: Parts | None = Non
     column = sheet.columns["USUBJID"] if adam else patient_of(sheet)
     if parts is not None:
         column = sheet.columns.get(parts.patient or "")
-    patient = () if column is None else (column,)
+    patient: tuple[Column, ...] = () if column is None else (column,)
     keys = keys_of(sheet, patient)
     families = [] if adam else families_of(_unused(sheet, patient))
     several = repeats(keys) > SEVERAL_ROWS

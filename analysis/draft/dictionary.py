@@ -16,7 +16,7 @@ _LABEL = ("Field Label", "field_label")
 _CHOICES = ("Choices, Calculations, OR Slider Labels", "select_choices_or_calculations")
 _TYPE = ("Field Type", "field_type")
 _CODED = {"radio", "dropdown", "checkbox", "yesno", "truefalse"}
-_YES_NO = {"1": "Yes", "0": "No"}
+_YES_NO: dict[object, str] = {"1": "Yes", "0": "No"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,9 @@ def _wide(
 
 
 def _candidate(family: Family, names: dict[Moment, str]) -> Candidate:
-    by_week = {moment.week: name for moment, name in names.items() if moment.week is not None}
+    by_week: dict[float | None, str] = {
+        moment.week: name for moment, name in names.items() if moment.week is not None
+    }  # fmt: skip
     columns = {
         names.get(moment, by_week.get(moment.week, "")): column.name
         for moment, column in family.columns.items()

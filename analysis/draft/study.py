@@ -205,7 +205,7 @@ def _adsl_beside(path: Path) -> Path | None:
     """The ADSL data set of an ADaM pair, in the same format if there are several."""
     found = [p for p in path.parent.iterdir() if p.stem.lower() == "adsl" and p.is_file()]
     same = [p for p in found if p.suffix.lower() == path.suffix.lower()]
-    return (same or found or [None])[0]
+    return next(iter(same or found), None)
 
 
 def folder_of(target: Path, source: Source) -> Path:

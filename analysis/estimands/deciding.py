@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.schema import EVENT_KINDS
+from analysis.schema import EVENT_KINDS, EventKind
 from analysis.studies.records import Estimand, Study
 from analysis.trial.records import Trial
 
@@ -36,7 +37,7 @@ class Decisions:
     account: pd.DataFrame
 
 
-def kinds_of(study: Study, estimand: Estimand) -> list[str]:
+def kinds_of(study: Study, estimand: Estimand) -> list[EventKind]:
     """Kinds of event that the estimand speaks of, in the order in which they take precedence.
 
     Those it names come first; then those recorded that it leaves to treatment policy. Loss to
@@ -102,7 +103,7 @@ def undated_loss(events: pd.DataFrame) -> NDArray[np.bool_]:
     return ((events["kind"] == "lost") & events["week"].isna()).to_numpy(dtype=bool)
 
 
-def _account(trial: Trial, events: pd.DataFrame, strategy: dict[str, str]) -> pd.DataFrame:
+def _account(trial: Trial, events: pd.DataFrame, strategy: Mapping[EventKind, str]) -> pd.DataFrame:
     """Patients by kind, therapy and step; a patient with several events of a kind stands once."""
     first = events.assign(rank=events["step"].map(STEPS.index)).sort_values("rank", kind="stable")
     first = first.drop_duplicates(["patient", "kind"])

@@ -60,7 +60,7 @@ def _handlings(study: Study, estimand: Estimand) -> dict[str, list[str]]:
     """Kinds of event by what is done with them."""
     found: dict[str, list[str]] = {}
     for kind in kinds_of(study, estimand):
-        handling = estimand.handling(kind)  # type: ignore[arg-type]
+        handling = estimand.handling(kind)
         found.setdefault(_what(study, estimand, handling), []).append(kind)
     return found
 

@@ -27,11 +27,11 @@ def plot_agreement(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         for k, source in enumerate(sources):
             rows = frame[frame["data"] == source]
             place = rows["quantity"].map(quantities.index) + STEP * (k - (len(sources) - 1) / 2)
-            look = {"color": COLOURS[k % len(COLOURS)]}
-            ax.hlines(place, rows["promised"], rows["digits"], linewidth=0.8, **look)
-            ax.vlines(rows["promised"], place - HALF_MARK, place + HALF_MARK, linewidth=2, **look)
+            colour = COLOURS[k % len(COLOURS)]
+            ax.hlines(place, rows["promised"], rows["digits"], linewidth=0.8, color=colour)
+            ax.vlines(rows["promised"], place - HALF_MARK, place + HALF_MARK, linewidth=2, color=colour)
             ax.plot(rows["digits"], place, linestyle="none", marker=MARKERS[k % len(MARKERS)],
-                    markersize=4.5, label=source, **look)  # fmt: skip
+                    markersize=4.5, label=source, color=colour)  # fmt: skip
         ax.set_yticks(range(len(quantities)), quantities)
         ax.set_ylim(len(quantities) - 0.5, -0.5)
         ax.set_xlim(left=0)

@@ -36,7 +36,9 @@ def plot_covariance(
         axes = new_figure(width_mm=170, height_mm=90, columns=2)[1]
     pairs = frame[frame["visit"] != frame["other"]]
     with styled():
-        axes[0].figure.axes[0].get_gridspec().set_width_ratios([2, 1])
+        grid = axes[0].figure.axes[0].get_gridspec()
+        if grid is not None:
+            grid.set_width_ratios([2, 1])
         _correlations(axes[0], pairs)
         _deviations(axes[1], frame.drop_duplicates("visit"), labels)
         say_simulated(axes[0], labels)

@@ -58,7 +58,7 @@ def _stages(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
         for detail in frame.loc[frame["stage"] == horizon, "detail"].unique()
         for name in str(detail).split(", ")
     }
-    found = []
+    found: list[tuple[str, pd.Series]] = []
     for (stage, detail), part in frame[frame["therapy"] != ""].groupby(["stage", "detail"], sort=False):
         if stage in ("short term", "long term"):
             continue

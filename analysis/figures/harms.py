@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -61,7 +63,7 @@ def _cross(
 ) -> None:
     middle = ends.mean() if np.isnan(harm) else harm
     style = ":" if np.isnan(harm) else look["linestyle"]
-    line = {"color": look["color"], "linestyle": style, "linewidth": 1.0, "alpha": 0.75}
+    line: dict[str, Any] = {"color": look["color"], "linestyle": style, "linewidth": 1.0, "alpha": 0.75}
     ax.plot([row["relief_low"], row["relief_high"]], [middle, middle], **line)
     ax.plot([row["relief"], row["relief"]], ends, **line)
     if not np.isnan(harm):
@@ -92,11 +94,11 @@ def _names(ax: Axes, shown: pd.DataFrame, middle: np.ndarray, labels: Labels) ->
         colour = str(look_of(str(name), labels)["color"])
         ax.plot(*zip(centre, where, strict=True), color=colour, linewidth=0.5, zorder=1.5)
         box_look = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.7}
-        ax.text(*where, text, ha="center", va="center", fontsize=size, color=colour, linespacing=1.0,
-                zorder=4, bbox=box_look)  # fmt: skip
+        ax.text(where[0], where[1], text, ha="center", va="center", fontsize=size, color=colour,
+                linespacing=1.0, zorder=4, bbox=box_look)  # fmt: skip
 
 
-def _n(count: object) -> str:
+def _n(count: Any) -> str:
     return "–" if pd.isna(count) else f"{int(count):,}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.harms.cells import HARM
@@ -55,17 +56,18 @@ def _pair(cell: Any, other: Any, level: float) -> Iterator[dict[str, Any]]:
     fewest = (int(cell.at_least), cell.of, int(other.at_most), other.of)
     most = (int(cell.at_most), cell.of, int(other.at_least), other.of)
     known = pd.notna(cell.patients) and pd.notna(other.patients)
-    risks = (cell.patients / cell.of, other.patients / other.of) if known else ()
+    risk = cell.patients / cell.of if known else np.nan
+    against = other.patients / other.of if known else np.nan
     yield row | both[0] | {
-        "estimate": risks[0] - risks[1] if known else None,
+        "estimate": risk - against if known else None,
         "conf_low": difference_interval(*fewest, SCORE, level)[0],
         "conf_high": difference_interval(*most, SCORE, level)[1],
     }  # fmt: skip
-    if other.at_most == 0 or (known and risks[1] == 0):
+    if other.at_most == 0 or (known and against == 0):
         yield row | both[1] | {"note": f"not estimable: nobody with {other.therapy} had one"}
         return
     yield row | both[1] | {
-        "estimate": risks[0] / risks[1] if known else None,
+        "estimate": risk / against if known else None,
         "conf_low": ratio_interval(*fewest, level)[0], "conf_high": ratio_interval(*most, level)[1],
     }  # fmt: skip
 

@@ -180,7 +180,8 @@ def reweighted(job: Resampler, counts: Integers) -> Stack:
             continue
         left = np.sqrt(own[own > 0])[:, None] * pattern.left[own > 0]
         if len(left) > left.shape[1]:
-            left = np.linalg.qr(left, mode="r")
+            # The stubs overlook mode="r".
+            left = np.linalg.qr(left, mode="r")  # type: ignore[assignment]
         rows.append(np.tensordot(left, pattern.right, axes=1))
         seen.append(pattern.seen)
         group.append(pattern.group)

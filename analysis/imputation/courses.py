@@ -95,7 +95,7 @@ class Course:
     def inference(self, weights: Array, alpha: float = 0.05) -> dict[str, float]:
         """Estimate, standard error, test and interval of a combination of the estimates."""
         estimate = float(weights @ self.estimate)
-        error = float(np.sqrt(max(weights @ self.cov @ weights, 0.0)))
+        error = float(np.sqrt(max(float(weights @ self.cov @ weights), 0.0)))
         df = np.inf if self.df is None else float(self.df(weights))
         statistic = estimate / error if error else np.nan
         margin = float(stats.t.ppf(1 - alpha / 2, df)) * error
@@ -191,12 +191,14 @@ def _answers(
             yield row
         elif question.weights is not None:
             weights = course.weights_of(arm, question.weights, against)
-            unknown = weights is None
-            yield row | ({"note": NO_BASELINE} if unknown else course.inference(weights, alpha))
+            if weights is None:
+                yield row | {"note": NO_BASELINE}
+            else:
+                yield row | course.inference(weights, alpha)
         elif short is None or long is None or short.weights is None or long.weights is None:
             yield row | {"note": NO_COURSE}
         else:
-            pair = [course.weights_of(arm, one.weights, against) for one in (long, short)]
+            pair = [course.weights_of(arm, one, against) for one in (long.weights, short.weights)]
             yield row | _retention(course, pair, alpha)
 
 

@@ -111,7 +111,8 @@ def _without_cluster(panel: Panel, out: NDArray[np.bool_]) -> Parameters:
     design = panel.model.design
     roles = design.roles
     gone = [panel.patients[i] for i in np.flatnonzero(out)]
-    frame = design.frame[~design.frame[roles.subject].isin(gone)]
+    rows = design.rows_used().frame
+    frame = rows[~rows[roles.subject].isin(gone)]
     try:
         model = MMRM.from_formula(
             design.formula, frame, subject=roles.subject, visit=roles.visit, group=roles.group,

@@ -213,9 +213,10 @@ class Filled:
         rest = self.sigma[..., ~seen, :][..., ~seen]
         rest = rest - self.slope @ self.sigma[..., seen, :][..., ~seen]
         try:
-            return np.linalg.cholesky((rest + np.swapaxes(rest, -1, -2)) / 2)
+            root = np.linalg.cholesky((rest + np.swapaxes(rest, -1, -2)) / 2)
         except np.linalg.LinAlgError as error:
             raise ModelError(_singular(self.cell)) from error
+        return np.asarray(root, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,8 +256,8 @@ class Completed:
         shape = np.broadcast_shapes(self.mean.shape, noise.shape)
         drawn = np.array(np.broadcast_to(self.mean, shape))
         for part, factor in zip(self.filled, self.factors, strict=True):
-            at = np.ix_(part.cell.patients, np.flatnonzero(~part.cell.seen))
-            drawn[(..., *at)] += noise[(..., *at)] @ np.swapaxes(factor, -1, -2)
+            rows, lost = np.ix_(part.cell.patients, np.flatnonzero(~part.cell.seen))
+            drawn[..., rows, lost] += noise[..., rows, lost] @ np.swapaxes(factor, -1, -2)
         return drawn
 
 
@@ -289,8 +290,8 @@ def impute(panel: Panel, parameters: Parameters) -> Completed:
     filled = []
     for cell in cells(panel):
         part, values = _fill(panel, cell, own, reference, parameters.sigma)
-        at = np.ix_(cell.patients, np.flatnonzero(~cell.seen))
-        mean[(..., *at)] = values
+        rows, lost = np.ix_(cell.patients, np.flatnonzero(~cell.seen))
+        mean[..., rows, lost] = values
         filled.append(part)
     _refuse_undetermined(panel, mean)
     return Completed(panel, mean, tuple(filled))
@@ -338,7 +339,7 @@ def _refuse_undetermined(panel: Panel, mean: Array) -> None:
     lost = np.isnan(mean)
     if not lost.any():
         return
-    lost = lost.reshape(-1, *panel.shape).any(axis=0)
+    lost = np.asarray(lost.reshape(-1, *panel.shape).any(axis=0))
     visits = [str(panel.visits[j]) for j in np.flatnonzero(lost.any(axis=0))]
     chosen = np.flatnonzero(lost.any(axis=1))
     arms = sorted({str(panel.arms[a]) for a in panel.arm[chosen]})

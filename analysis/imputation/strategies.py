@@ -233,8 +233,11 @@ def _checked(
 ) -> tuple[Array, Array]:  # fmt: skip
     name = strategy_name(strategy)
     try:
-        given = (mean_own, mean_ref, sigma_own, sigma_ref)
-        found = strategy(*(np.array(array) for array in given), event, np.array(weeks))
+        # Copies: a strategy may write into what it is given.
+        found = strategy(
+            np.array(mean_own), np.array(mean_ref), np.array(sigma_own), np.array(sigma_ref),
+            event, np.array(weeks),
+        )  # fmt: skip
         mean, sigma = (np.asarray(part, dtype=np.float64) for part in found)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ModelError(

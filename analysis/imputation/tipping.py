@@ -93,7 +93,7 @@ class Tipping:
             conf_low=estimate - margin, conf_high=estimate + margin,
         )  # fmt: skip
 
-    def surface(self, *axes: Sequence[float], alpha: float = 0.05) -> pd.DataFrame:
+    def surface(self, *axes: Sequence[float] | Array, alpha: float = 0.05) -> pd.DataFrame:
         """`at` every combination of one sequence of values a shift, the last varying fastest.
 
         Raises
@@ -174,7 +174,8 @@ class Tipping:
             found = self._roots(along, float(stats.t.isf(alpha / 2, df)))
             if not found:
                 return None
-            before, root = root, min(found, key=lambda one, last=root: abs(one - last))
+            before = root
+            root = min(found, key=lambda one: abs(one - before))
             if abs(root - before) <= SETTLED * max(abs(root), 1.0):
                 break
         return root
@@ -260,7 +261,8 @@ def jackknife_tipping(
     stack = _doses(panel, doses)
     weights, moving = _weights(analysis, weights)
     full = impute(panel, refits.full).mean
-    base, departure = panel, 0.0
+    base = panel
+    departure: Array | float = 0.0
     if variance == "anchored":
         base = panel.under("MAR")
         departure = full - impute(base, refits.full).mean

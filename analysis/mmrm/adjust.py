@@ -128,6 +128,7 @@ def adjust_rows(
         if not len(rows):
             continue
         if method == "max-t":
+            assert alternative != "equivalence"  # refused above
             critical, adjusted[rows] = max_t(
                 estimate[rows] - null, cov[np.ix_(rows, rows)], df[rows], alpha, alternative
             )

@@ -184,7 +184,9 @@ def read_indicators(design: Design, patients: bool) -> Indicators:
         }  # fmt: skip
         terms, blocks = _terms(names, factors, len(part))
         both = np.concatenate([design.rows(part), *blocks], axis=1)
-        root = np.linalg.qr(np.concatenate([root, both]) if root.size else both, mode="r")
+        stacked = np.concatenate([root, both]) if root.size else both
+        # The stubs overlook mode="r".
+        root = np.linalg.qr(stacked, mode="r")  # type: ignore[assignment]
     size = len(design.columns)
     return Indicators(tuple(terms), root[:, :size], root[:, size:])
 

@@ -107,7 +107,8 @@ def working_statistics(statistics: SufficientStatistics) -> tuple[SufficientStat
         )
     alias = np.zeros((len(kept), len(dropped)))
     if len(dropped):
-        alias = np.linalg.lstsq(small[:, kept], small[:, dropped], rcond=None)[0]
+        solved = np.linalg.lstsq(small[:, kept], small[:, dropped], rcond=None)[0]
+        alias = np.asarray(solved, dtype=np.float64)
     turn = solve_triangular(triangle, np.eye(len(kept)))
     half = small[:, kept] @ turn
     ols = half.T @ small[:, size]
@@ -148,7 +149,7 @@ def _in_the_formula(
     if len(dropped):
         left = a[np.ix_(kept, kept)] @ alias - a[np.ix_(kept, dropped)]
         right = a[np.ix_(dropped, dropped)] - a[np.ix_(dropped, kept)] @ alias
-        alias = np.linalg.solve(right.T, left.T).T
+        alias = np.asarray(np.linalg.solve(right.T, left.T).T, dtype=np.float64)
     inner = a[np.ix_(kept, kept)] + alias @ a[np.ix_(dropped, kept)]
     # Dropped columns are combinations of columns before them, so `inner` is upper triangular.
     triangle = solve_triangular(np.triu(inner), triangle.T, trans="T").T

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,11 +28,13 @@ from analysis.mmrm.reading import (
     read_frame,
     refuse_constant_visits,
 )
-from analysis.mmrm.roles import Roles
+from analysis.mmrm.roles import RoleColumns, Roles
+
+Array = NDArray[np.float64]
 
 
 def read_batches(
-    formula: str, batches: Iterable[object], roles: Mapping[str, str | None],
+    formula: str, batches: Iterable[object], roles: RoleColumns,
     levels: Levels | None, centre: Constants | None, scale: Constants | None,
     progress: Callable[[int], None] | None, clda: EqualAt | None = None,
     like: Design | None = None,
@@ -66,7 +69,7 @@ class _Total:
 
     def __init__(
         self, formula: str, parsed: ParsedFormula, named: Roles,
-        roles: Mapping[str, str | None], levels: Mapping[str, pd.Index], centre: Constants | None,
+        roles: RoleColumns, levels: Mapping[str, pd.Index], centre: Constants | None,
         scale: Constants | None, clda: EqualAt | None, like: Design | None,
     ) -> None:  # fmt: skip
         self.formula, self.parsed, self.named, self.roles = formula, parsed, named, roles
@@ -76,7 +79,7 @@ class _Total:
         self.logs = 0.0
         self.dropped: Counter[str] = Counter()
         self.seen = np.empty(0, dtype=np.uint64)
-        self.low = self.high = self.rows = None
+        self.extremes: tuple[Array, Array, NDArray[np.int64]] | None = None
 
     def add(self, chunk: pd.DataFrame) -> None:
         """Whole patients more."""
@@ -88,7 +91,7 @@ class _Total:
                     self.formula, chunk, self.roles, settled, *self.constants, trim=False,
                     clda=self.clda, like=self.like,
                 )  # fmt: skip
-                rows, self.design = design.observations, design.without_rows()
+                rows, self.design = design.rows_used(), design.without_rows()
                 margins = design.margins
             else:
                 rows = observe(chunk, self.parsed, self.named, self.design.levels, trim=False)
@@ -108,30 +111,31 @@ class _Total:
         self.dropped.update(rows.dropped)
         self.design = replace(self.design, margins=margins)
         low, high, count = extremes(rows)
-        if self.low is None:
-            self.low, self.high, self.rows = low, high, count
-        else:
-            self.low, self.high = np.fmin(self.low, low), np.fmax(self.high, high)
-            self.rows = self.rows + count
+        if self.extremes is not None:
+            lowest, highest, rows_before = self.extremes
+            low, high = np.fmin(lowest, low), np.fmax(highest, high)
+            count = rows_before + count
+        self.extremes = low, high, count
 
     def finished(self) -> tuple[Design, tuple[Pattern, ...], float]:
         """Everything, once the last batch is in."""
-        if self.design is None:
+        if self.design is None or self.extremes is None:
             why = f" ({dict(self.dropped)})" if self.dropped else ""
             raise ModelError(
                 f"No row is left to fit: the batches hold none that is complete{why}. Check that "
                 "the iterator has not been used up, and the columns' names and codes."
             )
-        refuse_constant_visits(self.design, self.low, self.high, self.rows)
+        refuse_constant_visits(self.design, *self.extremes)
+        counts = self.extremes[2]
         notes = tuple(
             f"position {name}: nobody has a value"
-            for name, count in zip(self.design.positions, self.rows, strict=True) if not count
+            for name, count in zip(self.design.positions, counts, strict=True) if not count
         )  # fmt: skip
         notes = (*told(self.design.equal_at), *notes)
         return replace(self.design, dropped=dict(self.dropped), notes=notes), self.patterns, \
             self.logs  # fmt: skip
 
-    def _settled_levels(self, first: pd.DataFrame) -> dict[str, object]:
+    def _settled_levels(self, first: pd.DataFrame) -> dict[str, pd.Index]:
         """Levels declared, or those of the first batch's categorical types."""
         settled = dict(self.levels)
         roles = self.named
@@ -201,7 +205,7 @@ def _frames(
             progress(done)
 
 
-def _batches(batches: object, needed: list[str]) -> Iterator[object]:
+def _batches(batches: Any, needed: list[str]) -> Iterator[Any]:
     if isinstance(batches, (pd.DataFrame, str, bytes, Mapping)):
         raise ModelError(
             f"batches= is a {type(batches).__name__}; pass an iterable of DataFrames or an Arrow "

@@ -80,7 +80,10 @@ def change(
         for gone in _subsets(column.numbers, moved):
             if gone:
                 factor = unit * float(np.prod([-centre[name] for name in gone]))
-                matrix[:, k] += factor * _margin(coding.columns, coding.counts, k, gone)
+                margin = _margin(coding.columns, coding.counts, k, gone)
+                if margin is None:
+                    raise ValueError(f"{', '.join(gone)} cannot be centred")
+                matrix[:, k] += factor * margin
     return Change(
         matrix, ones(coding), centre.get(outcome, 0.0), scale.get(outcome, 1.0)
     )

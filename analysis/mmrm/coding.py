@@ -130,8 +130,9 @@ def plain_coding(parsed: ParsedFormula, factors: Mapping[str, pd.Index]) -> Plai
 
 
 def products(
-    columns: Sequence[Column], codes: Mapping[str, Codes], numbers: Mapping[str, Array], n: int
-) -> Array:
+    columns: Sequence[Column], codes: Mapping[str, Codes], numbers: Mapping[str, Array | float],
+    n: int,
+) -> Array:  # fmt: skip
     """Values of the columns in n rows, shape (n, len(columns))."""
     out = np.empty((n, len(columns)))
     indicators: dict[tuple[tuple[tuple[str, int], ...], ...], NDArray[np.bool_]] = {}
@@ -179,7 +180,7 @@ def known_codes(values: pd.Series, levels: pd.Index, name: str) -> Codes:
 
 def _parts(
     name: str, reduced: bool, factors: Mapping[str, pd.Index]
-) -> list[tuple[str, int | None]]:
+) -> Sequence[tuple[str, int | None]]:
     """Name and level of each column a factor stands for; no level for a numeric one."""
     if name not in factors:
         return [(name, None)]

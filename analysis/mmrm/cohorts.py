@@ -88,7 +88,7 @@ class Laws:
 
 
 def cohorts(
-    subject: Integers, visit: Integers, group: Integers, observed: Flags | None = None
+    subject: NDArray[np.integer], visit: Integers, group: Integers, observed: Flags | None = None
 ) -> Iterator[Cohort]:
     """Patients by number of rows.
 

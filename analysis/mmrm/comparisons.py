@@ -127,7 +127,8 @@ def _integer_polynomials(size: int, highest: int) -> Array:
     for degree in range(1, highest + 1):
         row = [Fraction(x) ** degree for x in range(1, size + 1)]
         for other in found:
-            share = sum(a * b for a, b in zip(row, other, strict=True)) / sum(b * b for b in other)
+            along = sum((a * b for a, b in zip(row, other, strict=True)), Fraction(0))
+            share = along / sum((b * b for b in other), Fraction(0))
             row = [a - share * b for a, b in zip(row, other, strict=True)]
         whole = lcm(*(value.denominator for value in row))
         common = gcd(*(int(value * whole) for value in row))
@@ -155,5 +156,5 @@ def interaction_matrix(
     names, weights = parts[0]
     for more, other in parts[1:]:
         names = [f"{one} : {two}" for one in names for two in more]
-        weights = np.kron(weights, other)
+        weights = np.asarray(np.kron(weights, other), dtype=np.float64)
     return names, weights

@@ -101,10 +101,11 @@ def _coordinates(model: CovarianceModel, sigma: Array, natural: Array) -> tuple[
 def _slope(model: CovarianceModel, theta: Array) -> Array:
     # Both are derivatives of the elements of Σ, of which the natural parameters are a function.
     elements = model.jacobian(model.natural_values(theta), "natural")
-    return np.linalg.lstsq(elements, model.jacobian(theta), rcond=None)[0]
+    solved = np.linalg.lstsq(elements, model.jacobian(theta), rcond=None)[0]
+    return np.asarray(solved, dtype=np.float64)
 
 
 def _positive_definite(sigma: Array) -> NDArray[np.bool_]:
-    finite = np.isfinite(sigma).all(axis=(1, 2, 3))
+    finite = np.asarray(np.isfinite(sigma).all(axis=(1, 2, 3)))
     safe = np.where(finite[:, None, None, None], sigma, np.eye(sigma.shape[-1]))
     return finite & (np.linalg.eigvalsh(safe)[..., 0] > 0).all(axis=1)

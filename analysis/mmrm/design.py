@@ -157,8 +157,8 @@ class Design:
         """The same, without patients' data."""
         return replace(self, observations=None)
 
-    def blocks(self) -> Iterator[Block]:
-        """Rows of the data in blocks of whole patients.
+    def rows_used(self) -> Observations:
+        """The rows of the data the model was read from.
 
         Raises
         ------
@@ -170,7 +170,17 @@ class Design:
                 "This needs the patients' rows, and only their statistics are here. Fit the model "
                 "with MMRM.from_formula on the data."
             )
-        yield from _blocks(self, self.observations)
+        return self.observations
+
+    def blocks(self) -> Iterator[Block]:
+        """Rows of the data in blocks of whole patients.
+
+        Raises
+        ------
+        ModelError
+            The patients' rows are not at hand.
+        """
+        yield from _blocks(self, self.rows_used())
 
 
 def _blocks(design: Design, rows: Observations) -> Iterator[Block]:
@@ -179,7 +189,7 @@ def _blocks(design: Design, rows: Observations) -> Iterator[Block]:
     order = np.arange(len(rows)) if rows.order is None else rows.order
     start = 0
     while start < len(rows):
-        stop = int(ends[min(np.searchsorted(ends, start + ROWS_AT_ONCE), len(ends) - 1)])
+        stop = int(ends[min(int(np.searchsorted(ends, start + ROWS_AT_ONCE)), len(ends) - 1)])
         index = order[start:stop]
         made = np.column_stack([_rows(design, rows, index), rows.outcome[index]])
         group = np.zeros(len(index), dtype=np.int64)

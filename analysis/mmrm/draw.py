@@ -143,7 +143,8 @@ def covariance_stream(seed: Seed) -> np.random.Generator:
 
 def lower_root(root: Array) -> Array:
     """The lower triangular root of root root', which does not depend on which root it was."""
-    triangle = np.linalg.qr(root.T, mode="r").T
+    # The stubs overlook mode="r".
+    triangle = np.linalg.qr(root.T, mode="r").T  # type: ignore[attr-defined]
     return triangle * np.where(np.diag(triangle) < 0, -1.0, 1.0)
 
 

@@ -104,9 +104,9 @@ def parse(text: str) -> ParsedFormula:
 
 def short(names: Iterable[object]) -> str:
     """The first names of many, for a message."""
-    names = [str(name) for name in names]
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return ", ".join(names[:12]) + more
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - 12} more" if len(texts) > 12 else ""
+    return ", ".join(texts[:12]) + more
 
 
 def _first_line(error: Exception) -> str:
@@ -158,7 +158,8 @@ def _is_bounded(node: ast.BinOp) -> bool:
         return True
     power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
     column = any(isinstance(inside, ast.Name) for inside in ast.walk(node.left))
-    return column and isinstance(power, ast.Constant) and abs(power.value) <= _SAFE_POWER
+    number = power.value if isinstance(power, ast.Constant) else None
+    return column and isinstance(number, (int, float)) and abs(number) <= _SAFE_POWER
 
 
 def _refuse_call(function: ast.AST, expression: str, text: str) -> bool:

@@ -41,7 +41,7 @@ def refuse_unidentified(
         rows, columns = np.nonzero(np.tril(together == 0))
         never = [
             f"{visits[k]} with {visits[j]}" if j != k else f"{visits[j]} at all"
-            for j, k in zip(rows, columns, strict=True)
+            for j, k in zip(rows.tolist(), columns.tolist(), strict=True)
         ]
         if not never:
             continue

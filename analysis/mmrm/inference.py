@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 DegreesOfFreedom = Literal["satterthwaite", "kenward-roger", "between-within", "residual"]
 Degrees = Callable[[Array, Array], Array]
 Covariance = Literal["model", "kenward-roger", "kenward-roger-linear", "CR0", "CR2", "CR3"]
-SANDWICHES = ("CR0", "CR2", "CR3")
+SANDWICHES: Final = ("CR0", "CR2", "CR3")
 
 # Combinations of a joint test whose variance is below this share of the largest repeat the others.
 RANK_SHARE = 1e-8

@@ -61,11 +61,9 @@ def leave_one_out(design: Design, workspace: Workspace, optimum: Optimum) -> Ite
     ModelError
         No patients' rows, or a patient without whom a coefficient cannot be estimated.
     """
-    names = None
     nearby = Neighbour.of(workspace.model, optimum)
+    names = design.rows_used().frame[design.roles.subject].to_numpy()
     for block in design.blocks():
-        if names is None:
-            names = design.frame[design.roles.subject].to_numpy()
         rows = _working_rows(block, workspace)
         starts = np.flatnonzero(np.concatenate([[True], block.subject[1:] != block.subject[:-1]]))
         for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -255,7 +256,7 @@ def least_squares_means(
 
 
 def _grid_notes(weights: str, at: Mapping[str, Any], alternative: str) -> tuple[str, ...]:
-    notes = () if weights == "equal" else (f"Weights: {weights}.",)
+    notes: tuple[str, ...] = () if weights == "equal" else (f"Weights: {weights}.",)
     if at:
         notes += ("At " + ", ".join(f"{name} = {value}" for name, value in at.items()) + ".",)
     return notes if alternative == "two-sided" else (*notes, f"One-sided intervals: {alternative}.")
@@ -277,7 +278,7 @@ def _null(alternative: str, margin: float | None) -> float:
         if alternative == "equivalence":
             raise ModelError("alternative='equivalence' needs a margin; give margin=.")
         return 0.0
-    if isinstance(margin, bool) or not np.isscalar(margin) or not 0 < margin < np.inf:
+    if isinstance(margin, bool) or not isinstance(margin, Real) or not 0 < margin < np.inf:
         raise ModelError(f"margin={margin!r} must be a positive number; the side is alternative=.")
     if alternative == "two-sided":
         raise ModelError(

@@ -93,11 +93,12 @@ def starting_values(stack: Stack, model: CovarianceModel, reml: bool) -> Array:
     jacobian = model.jacobian(independent, "natural")
     matrix, right = minimum_norm_equations(stack, point)
     try:
-        found = np.linalg.solve(jacobian.T @ matrix @ jacobian, jacobian.T @ right)
+        solved = np.linalg.solve(jacobian.T @ matrix @ jacobian, jacobian.T @ right)
     except np.linalg.LinAlgError as error:
         raise ModelError(
             "emulate='sas' cannot start: MIVQUE0's equations have no solution. Fit without it."
         ) from error
+    found = np.asarray(solved, dtype=np.float64)
     if isinstance(model.structure.natural, Linear):
         return found
     parts = found.reshape(model.n_groups, -1)
@@ -152,11 +153,11 @@ def remembered_visits(design: Design) -> NDArray[np.int64]:
     ndarray of int, shape (N,)
         One for each row of `design.blocks()`.
     """
-    rows, column = design.observations, design.roles.subject
+    rows, column = design.rows_used(), design.roles.subject
     labels = pd.Index(pd.unique(rows.data[column].dropna()))
     if not pd.api.types.is_numeric_dtype(labels):
         labels = labels.astype(str)
-    own = pd.Index(rows.sorted(design.frame[column].to_numpy())[rows.starts]).astype(labels.dtype)
+    own = pd.Index(rows.sorted(rows.frame[column].to_numpy())[rows.starts]).astype(labels.dtype)
     place = labels.sort_values().get_indexer(own)
     counts = np.diff(np.append(rows.starts, len(rows)))
     size, first = np.zeros((2, len(labels)), dtype=np.int64)

@@ -273,7 +273,7 @@ class MMRM:
     ) -> MMRMResults:  # fmt: skip
         design = self.design
         work = self._workspace(name, statistics, groups)
-        optimum, known = work.search(emulate, design)
+        optimum, known = work.search(design if emulate == "sas" else None)
         model, basis = work.model, work.basis
         # Without the patients' rows there is no sandwich.
         rows = design.observations is not None

@@ -200,8 +200,10 @@ def _missing(
 ) -> NDArray[np.bool_]:  # fmt: skip
     if name not in coded and name not in numbers:
         return columns[name].isna().to_numpy()
-    missing = coded[name][0] < 0 if name in coded else False
-    return missing | ~np.isfinite(numbers[name]) if name in numbers else missing
+    if name not in numbers:
+        return coded[name][0] < 0
+    missing = ~np.isfinite(numbers[name])
+    return missing | (coded[name][0] < 0) if name in coded else missing
 
 
 def _trim(

@@ -75,7 +75,7 @@ class Block:
         Position of each row among the rows used (`Design.frame`).
     """
 
-    subject: NDArray[np.int64]
+    subject: NDArray[np.integer]
     visit: NDArray[np.int64]
     group: NDArray[np.int64]
     rows: Array
@@ -148,4 +148,5 @@ def group_patients(
 def _triangle(rows: Array) -> Array:
     if len(rows) <= rows.shape[1]:
         return np.array(rows)
-    return np.linalg.qr(rows, mode="r")
+    # The stubs overlook mode="r".
+    return np.linalg.qr(rows, mode="r")  # type: ignore[return-value]

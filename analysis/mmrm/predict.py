@@ -20,7 +20,7 @@ from analysis.errors import ModelError
 from analysis.mmrm.cohorts import cohorts, laws
 from analysis.mmrm.design import Design
 from analysis.mmrm.estimates import Estimates
-from analysis.mmrm.rows import Rows, read_rows
+from analysis.mmrm.rows import Purpose, Rows, read_rows
 
 Array = NDArray[np.float64]
 Interval = Literal["confidence", "prediction"]
@@ -75,7 +75,7 @@ def predict(
     if not 0 < alpha < 1:
         raise ModelError(f"alpha={alpha!r} is one minus a confidence level; give 0 < alpha < 1.")
     spread = interval == "prediction"
-    purpose = "patient" if conditional else "spread" if spread else "mean"
+    purpose: Purpose = "patient" if conditional else "spread" if spread else "mean"
     rows = read_rows(design, estimates, data, purpose, needs_outcome=conditional)
     if conditional:
         contrasts, shift, variance = conditional_rows(rows, estimates)

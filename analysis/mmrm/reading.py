@@ -20,7 +20,7 @@ from analysis.mmrm.margins import Margins
 from analysis.mmrm.observations import Observations, observe
 from analysis.mmrm.patterns import Pattern, merge
 from analysis.mmrm.reduction import reduce_block, reduce_plain
-from analysis.mmrm.roles import Roles
+from analysis.mmrm.roles import RoleColumns, Roles
 
 Array = NDArray[np.float64]
 Levels = Mapping[str, Sequence[object]]
@@ -28,7 +28,7 @@ Constants = Mapping[str, float]
 
 
 def read_frame(
-    formula: str, data: pd.DataFrame, roles: Mapping[str, str | None], levels: Levels | None = None,
+    formula: str, data: pd.DataFrame, roles: RoleColumns, levels: Levels | None = None,
     centre: Constants | None = None, scale: Constants | None = None, trim: bool = True,
     clda: EqualAt | None = None, like: Design | None = None,
 ) -> Design:  # fmt: skip
@@ -38,8 +38,7 @@ def read_frame(
     ----------
     formula : str
     data : pandas.DataFrame
-    roles : mapping of str to (str or None)
-        Columns by role, as the fields of `Roles`.
+    roles : RoleColumns
     levels : mapping of str to sequence, optional
         Levels of categorical columns that are not to be taken from the data.
     centre, scale : mapping of str to float, optional
@@ -129,7 +128,9 @@ def margins_of(
     )  # fmt: skip
 
 
-def refuse_constant_visits(design: Design, low: Array, high: Array, rows: Array) -> None:
+def refuse_constant_visits(
+    design: Design, low: Array, high: Array, rows: NDArray[np.int64]
+) -> None:
     """Stop where a visit has one value only.
 
     Parameters
@@ -211,9 +212,16 @@ def _constants(
     rows: Observations, coding: PlainCoding | ComputedCoding, centre: Constants | None,
     scale: Constants | None,
 ) -> tuple[dict[str, float], dict[str, float]]:  # fmt: skip
-    plain = isinstance(coding, PlainCoding)
     outcome = rows.roles.outcome
-    numeric = (*coding.numeric, outcome) if plain else (outcome,)
+    numeric: tuple[str, ...] = (outcome,)
+    may_move: set[str] = set()
+    if isinstance(coding, PlainCoding):
+        numeric = (*coding.numeric, outcome)
+        spans_one, may_move = ones(coding) is not None, set(movable(coding))
+    else:
+        spans_one = "Intercept" in coding.names
+    if spans_one:
+        may_move.add(outcome)
     for role, given in (("centre", centre), ("scale", scale)):
         if given is not None and not isinstance(given, Mapping):
             raise ModelError(f"{role}={given!r} must give a number for each column: {{'y': 10.0}}.")
@@ -229,8 +237,6 @@ def _constants(
                     f"{role}={{{name!r}: {value!r}}} must be a finite number"
                     f"{' above 0' if role == 'scale' else ''}."
                 )
-    spans_one = ones(coding) is not None if plain else "Intercept" in coding.names
-    may_move = {*(movable(coding) if plain else ()), *([outcome] if spans_one else ())}
     middle, spread = {}, {}
     for name in numeric:
         values = rows.numbers[name]

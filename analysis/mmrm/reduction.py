@@ -153,8 +153,8 @@ class _Atoms:
             for atom in known
         ]
         whole = np.zeros((len(positions), len(known), len(coding.columns)))
-        for here, atom, k in entries:
-            whole[here, atom, k] = 1.0
+        for here, place, k in entries:
+            whole[here, place, k] = 1.0
         mask, atoms = np.array(still, dtype=bool), list(known)
         return cls(
             tuple(a for a, keep in zip(atoms, still, strict=True) if keep), whole[:, mask],
@@ -173,10 +173,11 @@ def _patterns(
     group: NDArray[np.int64], precision: Array | None, patient_weight: Array | None,
 ) -> tuple[Pattern, ...]:  # fmt: skip
     steady, moving, outcome = stacks.steady, stacks.moving, stacks.outcome
-    weight = None if patient_weight is None else patient_weight[starts]
-    if precision is not None or weight is not None:
+    weight = None
+    if precision is not None or patient_weight is not None:
         by_row = np.ones(len(position)) if precision is None else np.sqrt(precision)
         if patient_weight is not None:
+            weight = patient_weight[starts]
             by_row = by_row * np.sqrt(patient_weight)
             steady = steady * np.sqrt(weight)[:, None]
         moving, outcome = moving * by_row[:, None], outcome * by_row

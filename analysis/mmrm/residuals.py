@@ -103,5 +103,6 @@ def residual_frame(
         An unknown kind, or the patients' rows are not at hand.
     """
     found = residuals(design.blocks(), estimates, kind)
-    frame = design.frame[list(dict.fromkeys([design.roles.subject, design.roles.visit]))]
+    names = list(dict.fromkeys([design.roles.subject, design.roles.visit]))
+    frame = design.rows_used().frame[names]
     return frame.assign(observed=found.observed, fitted=found.fitted, residual=found.residual)

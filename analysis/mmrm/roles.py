@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Required, TypedDict
 
 import pandas as pd
 
@@ -10,6 +11,17 @@ from analysis.errors import ModelError
 from analysis.mmrm.formula import short
 
 ROLES = ("subject", "visit", "group", "weights", "subject_weights", "measure")
+
+
+class RoleColumns(TypedDict, total=False):
+    """Columns by role, as the fields of `Roles` without the outcome, which the formula names."""
+
+    subject: Required[str]
+    visit: Required[str]
+    group: str | None
+    weights: str | None
+    subject_weights: str | None
+    measure: str | None
 
 
 @dataclass(frozen=True, slots=True)

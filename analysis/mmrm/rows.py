@@ -182,7 +182,7 @@ def _design_rows(design: Design, frame: pd.DataFrame) -> Array:
             # A transform outside its domain (log of −1) is noted for its row, not warned about.
             warnings.simplefilter("ignore", RuntimeWarning)
             rows = design.rows(frame)
-            if len(rows) < len(frame):
+            if design.spec is not None and len(rows) < len(frame):
                 matrix = design.spec.get_model_matrix(frame, context={}, na_action="ignore")
                 rows = np.asarray(matrix, dtype=np.float64)
     except (FormulaicError, DataMismatchWarning) as error:

@@ -59,7 +59,7 @@ class Share:
         Patients with a direction that they alone decide (I − H_ii singular).
     """
 
-    subject: NDArray[np.int64]
+    subject: NDArray[np.integer]
     design: Array
     adjusted: Array
     score: Array

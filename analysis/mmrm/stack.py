@@ -83,7 +83,9 @@ class Stack:
 
     def group_weights(self) -> Array:
         """Patients in each group, weighted; shape (groups,)."""
-        return np.bincount(self.group, self.weight, minlength=self.n_groups)
+        # The stubs say integers; with weights these are sums of floats.
+        counts = np.bincount(self.group, self.weight, minlength=self.n_groups)
+        return counts  # type: ignore[return-value]
 
     def by_group(self, values: Array) -> Array:
         """Sums over the patterns of each group of `values` (P, …); shape (groups, …)."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,7 @@ from analysis.mmrm.reading import (
     refuse_constant_visits,
 )
 from analysis.mmrm.reduction import reduce_block
+from analysis.mmrm.roles import RoleColumns
 from analysis.mmrm.storage import read, write
 from analysis.mmrm.union import united
 
@@ -114,8 +116,10 @@ class SufficientStatistics:
         ModelError
             The model cannot be set up with these data, and why.
         """
-        roles = {"subject": subject, "visit": visit, "group": group, "weights": weights,
-                 "subject_weights": subject_weights, "measure": measure}  # fmt: skip
+        roles: RoleColumns = {
+            "subject": subject, "visit": visit, "group": group, "weights": weights,
+            "subject_weights": subject_weights, "measure": measure,
+        }  # fmt: skip
         return cls._of(
             read_frame(formula, data, roles, levels, centre, scale, clda=clda, like=_design(like))
         )
@@ -124,7 +128,7 @@ class SufficientStatistics:
     def with_rows(
         cls, formula: str, data: pd.DataFrame, levels: Levels | None = None,
         centre: Constants | None = None, scale: Constants | None = None,
-        clda: EqualAt | None = None, **roles: str | None,
+        clda: EqualAt | None = None, **roles: Unpack[RoleColumns],
     ) -> tuple[Design, SufficientStatistics]:  # fmt: skip
         """The same as `from_frame`, and the design that keeps the rows."""
         design = read_frame(formula, data, roles, levels, centre, scale, clda=clda)
@@ -164,8 +168,10 @@ class SufficientStatistics:
         ModelError
             The batches cannot be read together, and why.
         """
-        roles = {"subject": subject, "visit": visit, "group": group, "weights": weights,
-                 "subject_weights": subject_weights, "measure": measure}  # fmt: skip
+        roles: RoleColumns = {
+            "subject": subject, "visit": visit, "group": group, "weights": weights,
+            "subject_weights": subject_weights, "measure": measure,
+        }  # fmt: skip
         found = read_batches(
             formula, batches, roles, levels, centre, scale, progress, clda, _design(like)
         )
@@ -303,8 +309,9 @@ class SufficientStatistics:
 
     @classmethod
     def _of(cls, design: Design) -> SufficientStatistics:
-        refuse_constant_visits(design, *extremes(design.observations))
-        return cls._from(design, *patterns_of(design, design.observations))
+        rows = design.rows_used()
+        refuse_constant_visits(design, *extremes(rows))
+        return cls._from(design, *patterns_of(design, rows))
 
     @classmethod
     def _from(

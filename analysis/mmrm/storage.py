@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +35,7 @@ from numpy.typing import NDArray
 
 from analysis.errors import ModelError
 from analysis.mmrm.baseline import EqualAt, constrained, read_equal_at
-from analysis.mmrm.coding import ComputedCoding, plain_coding
+from analysis.mmrm.coding import ComputedCoding, PlainCoding, plain_coding
 from analysis.mmrm.design import Design
 from analysis.mmrm.formula import ParsedFormula, parse
 from analysis.mmrm.levels import decode_levels, encode_levels
@@ -111,7 +112,7 @@ def read(path: str | Path) -> tuple[Design, tuple[Pattern, ...], float]:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (
         ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError,
-        RecursionError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zipfile.zlib.error,
+        RecursionError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         raise ModelError(
             f"{path.name} is no complete file of statistics ({type(error).__name__}: "
@@ -127,7 +128,7 @@ def _header(design: Design, log_weights: float) -> dict[str, object]:
     margins = design.margins
     shared: dict[str, object] = {}
     if isinstance(design.coding, ComputedCoding):
-        shared = {"version": TRANSFORMED, "transforms": _transforms(design)}
+        shared = {"version": TRANSFORMED, "transforms": _transforms(design, design.coding)}
     if design.equal_at is not None:
         factor, level = design.equal_at
         shared = {"version": SHARED_BASELINE, "clda": [factor, design.visits.index(level)]}
@@ -143,8 +144,8 @@ def _header(design: Design, log_weights: float) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _transforms(design: Design) -> dict[str, object]:
-    stored, margins = encode_transforms(design.coding), design.margins
+def _transforms(design: Design, coding: ComputedCoding) -> dict[str, object]:
+    stored, margins = encode_transforms(coding), design.margins
     try:
         # As it will be read.
         decode_transforms(
@@ -215,6 +216,7 @@ def _design(header: Mapping, arrays: Mapping[str, NDArray]) -> Design:
         tables[name] = table
     margins = Margins(factors, roles.visit, header["totals"], tables["cells"], tables["people"])
     equal_at = _equal_at(header, parsed, roles, levels)
+    coding: PlainCoding | ComputedCoding
     if parsed.plain:
         used = {name: levels[name] for name in sorted(parsed.names) if name in levels}
         coding = constrained(plain_coding(parsed, used), equal_at, roles.visit)

@@ -135,6 +135,6 @@ def _decode(value: object) -> object:
         return {int(key): _decode(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_decode(one) for one in value]
-    if value is None or (type(value) in (bool, int, float) and np.isfinite(value)):
+    if value is None or (isinstance(value, (int, float)) and np.isfinite(value)):
         return value
     raise ValueError("a transform learnt what is no number")

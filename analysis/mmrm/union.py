@@ -42,12 +42,13 @@ def united(
         )
     if first.columns != second.columns or type(first.coding) is not type(second.coding):
         _refuse(f"their columns differ ({list(first.columns)} against {list(second.columns)})")
-    computed = isinstance(first.coding, ComputedCoding)
-    if computed and not same_transforms(first.coding, second.coding):
-        _refuse(
-            f"the transforms of {first.formula!r} learnt other columns from the rows of each; make "
-            "the second with like= the first"
-        )
+    one, two = first.coding, second.coding
+    if isinstance(one, ComputedCoding) and isinstance(two, ComputedCoding):
+        if not same_transforms(one, two):
+            _refuse(
+                f"the transforms of {first.formula!r} learnt other columns from the rows of each; "
+                "make the second with like= the first"
+            )
     design = replace(
         first, margins=first.margins + second.margins,
         dropped=dict(Counter(first.dropped) + Counter(second.dropped)),

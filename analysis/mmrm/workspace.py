@@ -65,32 +65,29 @@ class Workspace:
         offset += basis.log_determinant() if reml else 0.0
         return cls(stack, basis, model, reml, float(offset), tuple(visits))
 
-    def search(
-        self, emulate: str | None = None, design: Design | None = None
-    ) -> tuple[Optimum, Information]:
+    def search(self, as_sas: Design | None = None) -> tuple[Optimum, Information]:
         """The maximum and what is known of Σ there.
 
         Parameters
         ----------
-        emulate : {"sas"}, optional
-        design : Design, optional
-            Of the data; an emulation reads their order from it.
+        as_sas : Design, optional
+            Emulate SAS on data of this design; the emulation reads their order from it.
 
         Raises
         ------
         ModelError
             There is no maximum to stand on, and why.
         """
-        if emulate == "sas":
-            refuse_unpublished(self.model, design)
-            seen = starting_stack(self.stack, self.basis, self.model, design)
+        if as_sas is not None:
+            refuse_unpublished(self.model, as_sas)
+            seen = starting_stack(self.stack, self.basis, self.model, as_sas)
             begin = starting_values(seen, self.model, self.reml)
             optimum = emulate_sas(self.stack, self.model, self.reml, self.offset, begin)
         else:
             start = self.model.start(starting_covariance(self.stack, self.reml))
             optimum = maximise(self.stack, self.model, start, self.reml)
         values = self.model.natural_values(optimum.theta)
-        shift = scale_shift(self.model, values, optimum.curvature) if emulate == "sas" else 0.0
+        shift = scale_shift(self.model, values, optimum.curvature) if as_sas is not None else 0.0
         known = information(
             self.stack, self.model, values, optimum.point, optimum.curvature, shift
         )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.mmrm import MMRM
-from analysis.mmrm.inference import NAMES
+from analysis.mmrm.inference import NAMES, Covariance, DegreesOfFreedom
 from analysis.parity.pairs import METHODS, QUANTITIES, Pair, asked, pairs_of, read
 from analysis.parity.studies import Study
 
@@ -46,7 +46,7 @@ EMULATED = 1e-10
 SAS_FORMULA = "FEV1 ~ ARMCD"
 SAS_TERM = "ARMCD[T.TRT]"
 # SAS's name of the covariance of the estimates: ours, and a word for it.
-SAS_METHODS = {
+SAS_METHODS: dict[str, tuple[DegreesOfFreedom, Covariance, str]] = {
     "kr": ("kenward-roger", "kenward-roger", "DDFM=KR"),
     "kr(linear)": ("kenward-roger", "kenward-roger-linear", "DDFM=KR(FIRSTORDER)"),
     "empirical": ("satterthwaite", "CR0", "EMPIRICAL"),

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.errors import ModelError
+from analysis.mmrm.inference import Covariance, DegreesOfFreedom
 from analysis.mmrm.results import MMRMResults
 
 Array = NDArray[np.float64]
@@ -49,10 +50,14 @@ COLUMNS = {
     "t": "statistic", "t.ratio": "statistic", "p": "p_value", "p.value": "p_value",
     "lower": "conf_low", "lower.CL": "conf_low", "upper": "conf_high", "upper.CL": "conf_high",
 }  # fmt: skip
-_DF = {"Satterthwaite": "satterthwaite", "Residual": "residual", "BetweenWithin": "between-within"}
-_SANDWICH = {"Empirical": "CR0", "EmpiricalJackknife": "CR3", "EmpiricalBiasReduced": "CR2"}
+_DF: dict[str, DegreesOfFreedom] = {
+    "Satterthwaite": "satterthwaite", "Residual": "residual", "BetweenWithin": "between-within",
+}  # fmt: skip
+_SANDWICH: dict[str, Covariance] = {
+    "Empirical": "CR0", "EmpiricalJackknife": "CR3", "EmpiricalBiasReduced": "CR2",
+}  # fmt: skip
 # R's name of a method: our df and vcov.
-METHODS = {
+METHODS: dict[str, tuple[DegreesOfFreedom, Covariance]] = {
     **{name: (ours, "model") for name, ours in _DF.items()},
     "KenwardRoger": ("kenward-roger", "kenward-roger"),
     "KenwardRogerLinear": ("kenward-roger", "kenward-roger-linear"),
@@ -262,7 +267,8 @@ def _estimates(fit: MMRMResults, values: Any, terms: Sequence[str], only: Only) 
 
 def _varcor(fit: MMRMResults, theirs: Any, terms: Sequence[str], only: Only) -> Iterator[Pair]:
     groups = {None: theirs} if "values" in theirs else theirs
-    ours = {None: fit.covariance} if None in groups else fit.covariance
+    matrices = fit.covariance
+    ours = matrices if isinstance(matrices, dict) else {None: matrices}
     for group, matrix in groups.items():
         named = ours[group].rename(index=str, columns=str)
         yield matrix_pair(named, matrix, matrix["rownames"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -54,7 +55,7 @@ class Study:
         formula: str | None = None,
     ) -> MMRM:
         """The model as the reference fitted it."""
-        options: dict[str, object] = {}
+        options: dict[str, Any] = {}
         if covariance.startswith("sp_"):
             options["times"] = dict(self.times)
         return MMRM.from_formula(

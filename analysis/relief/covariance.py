@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.errors import ModelError
 from analysis.mmrm import MMRMResults
 from analysis.studies.records import Study
 
@@ -24,10 +25,21 @@ def visit_covariance(fit: MMRMResults, study: Study) -> pd.DataFrame:
     pandas.DataFrame
         `visit`, `other` (the same or an earlier visit), `week`, `other_week`, `weeks_apart`, `sd`
         (of the visit, in units of the outcome), `correlation` (1 of a visit with itself).
+
+    Raises
+    ------
+    ModelError
+        The model has a covariance for each group.
     """
+    matrix = fit.covariance
+    if isinstance(matrix, dict):
+        raise ModelError(
+            f"The model has {len(matrix)} covariances, one for each group. Fit it with one for all "
+            "patients."
+        )
     weeks = {visit.name: visit.week for visit in study.followup}
     visits = [str(visit) for visit in fit.design.visits]
-    sigma = fit.covariance.to_numpy()
+    sigma = matrix.to_numpy()
     sd = np.sqrt(np.diag(sigma))
     correlation = sigma / np.outer(sd, sd)
     late, early = np.tril_indices(len(visits))

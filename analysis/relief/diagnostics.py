@@ -39,7 +39,7 @@ def residual_summary(fit: MMRMResults, study: Study) -> pd.DataFrame:
     frame = fit.residuals("normalized")
     weeks = {visit.name: visit.week for visit in study.followup}
     visit = frame[fit.design.roles.visit].astype(str)
-    rows = [
+    rows: list[dict[str, object]] = [
         {"visit": name, "week": weeks[name],
          **_summary(frame.loc[visit == name, "residual"].to_numpy(), study.minimum_count)}
         for name in map(str, fit.design.visits)

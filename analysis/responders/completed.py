@@ -15,6 +15,7 @@ from analysis.responders.risks import Risks
 from analysis.trial.records import Trial
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 def patient_grid(trial: Trial, model: FittedTrial, scores: Scores) -> pd.DataFrame:
@@ -103,7 +104,7 @@ def imputed_risks(
         One for each of `asked`.
     """
     needs = {threshold: needed(threshold, scores, floor) for threshold, _ in asked}
-    found: list[list[tuple[Array, Array]]] = [[] for _ in asked]
+    found: list[list[tuple[Integers, Integers]]] = [[] for _ in asked]
     for values in completed:
         better = scores.improvement(np.asarray(values, dtype=np.float64))
         for kept, (threshold, window) in zip(found, asked, strict=True):
@@ -113,7 +114,7 @@ def imputed_risks(
     return [_risks(kept, len(therapies)) for kept in found]
 
 
-def _risks(kept: list[tuple[Array, Array]], size: int) -> Risks:
+def _risks(kept: list[tuple[Integers, Integers]], size: int) -> Risks:
     responders = np.array([one for one, _ in kept], dtype=np.float64).reshape(-1, size)
     n = np.array([other for _, other in kept], dtype=np.int64).reshape(-1, size)
     risk = np.divide(responders, n, out=np.full(n.shape, np.nan), where=n > 0)

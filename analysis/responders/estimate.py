@@ -144,7 +144,10 @@ def estimate_responders(
     found.sort(key=lambda one: places[one[0], one[1]])
     weeks = dict(zip(scores.visits, scores.weeks, strict=True))
     name = trial.measure(measure).name
-    rows = [_labelled(row, name, *key, weeks) for *key, row in found]
+    rows = [
+        _labelled(row, name, threshold, window, handling, weeks)
+        for threshold, window, handling, row in found
+    ]
     return Responders(result_frame(rows), _counts(job, every))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.errors import ModelError
 from analysis.imputation.tipping import Tipping, dose, jackknife_tipping
+from analysis.relief.questions import Question
 from analysis.schema import Horizon
 from analysis.sensitivity.setting import Setting
 
@@ -71,9 +72,7 @@ def shift(
         Relief at this horizon cannot be estimated, or nothing is missing there.
     """
     question, panel = setting.question(horizon), setting.refits.panel
-    if question.weights is None:
-        raise ModelError(question.note)
-    weights = setting.random.weights_of(therapy, question.weights, setting.comparator or None)
+    weights = _relief(setting, therapy, question, setting.comparator or None)
     worse = 1.0 if setting.instrument.direction == "lower_is_better" else -1.0
     arms = {"therapy": therapy} | ({"comparator": setting.comparator} if setting.comparator else {})
     kinds = None if kind == EVERYONE else [kind]
@@ -166,5 +165,15 @@ def _nearest(tips: tuple[float, ...], low: float, high: float) -> float | None:
 
 def _own_change(setting: Setting, therapy: str, horizon: Horizon) -> float:
     """Mean improvement of the therapy from baseline under missing at random."""
-    weights = setting.random.weights_of(therapy, setting.question(horizon).weights)
-    return float(weights @ setting.random.estimate)
+    return float(_relief(setting, therapy, setting.question(horizon)) @ setting.random.estimate)
+
+
+def _relief(
+    setting: Setting, therapy: str, question: Question, against: str | None = None
+) -> Array:
+    """The combination of the course's estimates that answers the question."""
+    if question.weights is None:
+        raise ModelError(question.note)
+    weights = setting.random.weights_of(therapy, question.weights, against)
+    assert weights is not None  # the analysis of a Setting always has a baseline
+    return weights

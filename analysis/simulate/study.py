@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.schema import EventKind, Horizon
 from analysis.simulate.scenario import Scenario
 from analysis.studies.records import (
     Arm,
@@ -19,7 +20,9 @@ from analysis.studies.records import (
     Visits,
 )
 
-KINDS = ("stopped_therapy", "rescue_medication", "other_therapy", "lost", "adverse_event")
+KINDS: tuple[EventKind, ...] = (
+    "stopped_therapy", "rescue_medication", "other_therapy", "lost", "adverse_event",
+)  # fmt: skip
 
 
 def visit_name(week: float) -> str:
@@ -77,7 +80,8 @@ def study_of(scenario: Scenario) -> Study:
 
 
 def _visit(scenario: Scenario, week: float) -> Visit:
-    horizon = {scenario.short: "short", scenario.long: "long"}.get(week, "")
+    named: dict[float, Horizon] = {scenario.short: "short", scenario.long: "long"}
+    horizon = named.get(week, "")
     since = None if week == 0.0 else week - scenario.treatment_end
     return Visit(name=visit_name(week), week=week, weeks_since_end=since, baseline=week == 0.0,
                  horizon=horizon)  # fmt: skip

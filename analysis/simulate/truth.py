@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -116,12 +117,9 @@ class _Truth:
             for visit in range(1, self.visits + 1):
                 at = self._at(visit)
                 rows.append(self._row("mean", label, "", self._mean(number, visit), **at))
-            rows += self._reliefs(label, "", lambda visit, n=number: self._relief(n, visit))
+            rows += self._reliefs(label, "", partial(self._relief, number))
             if number > 0:
-                rows += self._reliefs(
-                    label, base,
-                    lambda visit, n=number: self._relief(n, visit) - self._relief(0, visit),
-                )  # fmt: skip
+                rows += self._reliefs(label, base, partial(self._difference, number))
         return rows
 
     def _reliefs(self, label: str, comparator: str, relief: Callable[[int], Floats]) -> list[Row]:
@@ -136,7 +134,8 @@ class _Truth:
             at = {"horizon": horizon, **self._at(visit)}
             rows.append(self._row("relief", label, comparator, relief(visit), **at))
         loss = relief(short) - relief(long)
-        area = sum(self._width(visit) * relief(visit) for visit in range(1, long + 1))
+        parts = (self._width(visit) * relief(visit) for visit in range(1, long + 1))
+        area = sum(parts, np.zeros(len(self.means)))
         rows.append(self._row("loss", label, comparator, loss))
         rows.append(self._ratio(label, comparator, relief(long), relief(short)))
         rows.append(self._row("area", label, comparator, area, **self._at(long)))
@@ -160,6 +159,9 @@ class _Truth:
         weights = -self.sign * self._mean(number, visit)
         weights[0] = self.sign
         return weights
+
+    def _difference(self, number: int, visit: int) -> Floats:
+        return self._relief(number, visit) - self._relief(0, visit)
 
     def _value(self, weights: Floats) -> tuple[float, float]:
         variance = float((weights[:, None] * self.covariance * weights).sum())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,7 @@ def _outcome_rows(trial: Trial) -> tuple[list[str], Iterable[list[str]]]:
     return ["patient", "visit", "week", *names], [lines[row] for row in sorted(lines)]
 
 
-def _patient_rows(trial: Trial) -> tuple[list[str], Iterable[list[str]]]:
+def _patient_rows(trial: Trial) -> tuple[list[str], Iterable[Sequence[str]]]:
     patients = trial.patients
     codes = {
         covariate.name: {label: str(code) for code, label in covariate.labels.items()}
@@ -150,7 +150,7 @@ def _patient_rows(trial: Trial) -> tuple[list[str], Iterable[list[str]]]:
     return list(patients.columns), _cells(coded, tuple(patients.columns))
 
 
-def _cells(frame: pd.DataFrame, columns: tuple[str, ...]) -> Iterable[list[str]]:
+def _cells(frame: pd.DataFrame, columns: tuple[str, ...]) -> Iterable[Sequence[str]]:
     return zip(*([_text(value) for value in frame[name].tolist()] for name in columns), strict=True)
 
 

@@ -356,8 +356,8 @@ class Study(Record):
         """Labels of the arms, the comparator first; one label for a study of one group."""
         if self.therapy is None:
             return ("All patients",)
-        labels = [arm.label for arm in self.therapy.arms]
-        return tuple(sorted(labels, key=lambda label: label != self.therapy.comparator))
+        labels, comparator = [arm.label for arm in self.therapy.arms], self.therapy.comparator
+        return tuple(sorted(labels, key=lambda label: label != comparator))
 
     @property
     def comparator(self) -> str:

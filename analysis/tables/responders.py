@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -157,7 +158,7 @@ def _needed(row: pd.Series) -> str:
     return f"{kind} {number(abs(row['estimate']), 1)} ({row['note']})"
 
 
-def _masked(n: object, minimum: int) -> str:
+def _masked(n: Any, minimum: int) -> str:
     if pd.isna(n):
         return ""
     return f"<{minimum}" if 0 < int(n) < minimum else str(int(n))

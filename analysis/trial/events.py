@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.readers.finding import Finding, finding, listed, quoted
-from analysis.schema import EVENT_COLUMNS
+from analysis.schema import EVENT_COLUMNS, Severity
 from analysis.studies.records import Events, Study
 from analysis.trial.account import Line, lines_of
 from analysis.trial.cells import code_key
@@ -107,7 +107,7 @@ def undated_events(study: Study, events: pd.DataFrame) -> list[Finding]:
             if not primary:
                 message += " Until then the event changes nothing in that estimand."
             patients = undated.loc[undated["kind"] == kind, "patient"].drop_duplicates()
-            severity = "error" if primary else "warning"
+            severity: Severity = "error" if primary else "warning"
             found += [
                 finding("undated_event", severity, message, patient=patient) for patient in patients
             ]
@@ -194,8 +194,9 @@ def _answers(
         return pd.array([pd.NA] * len(source.rows), dtype="boolean"), []
     cells = source.cells(column)
     lower = cells.each(str.lower)
-    no_or_unknown = np.where(np.isin(lower, list(_NO)), False, None)
-    answers = np.where(np.isin(lower, list(_YES)), True, no_or_unknown)
+    answers = np.full(len(lower), None, dtype=object)
+    answers[np.isin(lower, list(_NO))] = False
+    answers[np.isin(lower, list(_YES))] = True
     found = []
     texts = cells.text
     for row in np.flatnonzero(use & ~cells.blank & pd.isna(answers)):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from analysis.readers.finding import Finding, finding
+from analysis.schema import Horizon
 from analysis.trial.records import Trial
 from analysis.validate.places import file_of
 
@@ -47,7 +48,8 @@ def visits_never_together(trial: Trial) -> Iterator[Finding]:
 
 def missing_horizons(trial: Trial) -> Iterator[Finding]:
     """No visit declared as short term, or none as long term."""
-    for horizon, rule in (("short", "no_short_term_visit"), ("long", "no_long_term_visit")):
+    rules: dict[Horizon, str] = {"short": "no_short_term_visit", "long": "no_long_term_visit"}
+    for horizon, rule in rules.items():
         if not trial.study.horizon(horizon):
             message = (
                 f"No visit is declared as {horizon} term, so {horizon}-term relief is not "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -129,7 +130,9 @@ def absent_baselines(trial: Trial) -> Iterator[Finding]:
     have = _values(trial, measure)
     have = have[have["visit"] == visit]["patient"]
     without = trial.patients["patient"][~trial.patients["patient"].isin(have)]
-    place = {"file": file_of(trial), "visit": visit, "column": column_of(study, measure, visit)}
+    place: dict[str, Any] = {
+        "file": file_of(trial), "visit": visit, "column": column_of(study, measure, visit),
+    }  # fmt: skip
     if len(without) == len(trial.patients):
         message = (
             f"No patient has a baseline of {measure.name}. Check the code of the visit "

@@ -58,7 +58,7 @@ def test_a_wrong_key_or_value_is_named_with_its_line(refusal, old, new, message)
         ("massage.csv", "/etc/passwd", "named relative to the study file"),
         ("massage.csv", "~/massage.csv", "named relative to the study file"),
         ("massage.csv", "'C:\\massage.csv'", "named relative to the study file"),
-        ("massage.csv", '"massage\\0.csv"', "no control characters"),
+        ("massage.csv", '"massage\\0.csv"', "cannot be seen"),
         ("massage.csv", "m.csv\n  url: https://example.org/m.csv", "data.sha256 is missing"),
         ("massage.csv", "m.csv\n  url: https://example.org/m.csv", "data.licence is missing"),
         ("massage.csv", "m.csv\n  url: http://example.org/m.csv", "https"),

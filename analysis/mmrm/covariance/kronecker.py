@@ -51,7 +51,8 @@ class Kronecker(Coordinates):
     n_outer: int
 
     def sigma(self, x: Array) -> Array:
-        return np.kron(self.outer.sigma(x[: self.n_outer]), self.inner.sigma(x[self.n_outer :]))
+        a, b = self.outer.sigma(x[: self.n_outer]), self.inner.sigma(x[self.n_outer :])
+        return np.asarray(np.kron(a, b), dtype=np.float64)
 
     def first(self, x: Array) -> Array:
         one, two = x[: self.n_outer], x[self.n_outer :]

@@ -61,10 +61,17 @@ class Structure(Protocol):
         Which natural parameters are in units of the outcome squared.
     """
 
-    search: Coordinates
-    natural: Coordinates
-    logged: NDArray[np.bool_]
-    labels: tuple[str, ...]
+    @property
+    def search(self) -> Coordinates: ...
+
+    @property
+    def natural(self) -> Coordinates: ...
+
+    @property
+    def logged(self) -> NDArray[np.bool_]: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
 
     @property
     def squared(self) -> NDArray[np.bool_]: ...
@@ -165,7 +172,8 @@ class ScaledCorrelation:
         size = self.search.spread.size
         if isinstance(self.natural, Linear):
             basis = self.natural.basis.reshape(len(self.labels), -1).T
-            return np.linalg.lstsq(basis, self.search.sigma(theta).ravel(), rcond=None)[0]
+            solved = np.linalg.lstsq(basis, self.search.sigma(theta).ravel(), rcond=None)[0]
+            return np.asarray(solved, dtype=np.float64)
         return np.concatenate(
             [np.exp(2 * theta[:size]), self.correlation.bounded(theta[size:])]
         )
@@ -189,7 +197,8 @@ class KroneckerStructure:
         """For the outcomes and visits named; B is unstructured where `correlation` is None."""
         outer, q = Unstructured.of(measures), len(measures)
         n = len(outer.labels)
-        inner, inner_natural = Coordinates, Coordinates
+        inner: Coordinates
+        inner_natural: Coordinates
         if correlation is None:
             free = Unstructured.of(visits)
             inner, inner_natural = Pinned(free.search, 0.0), Pinned(free.natural, 1.0)
@@ -212,7 +221,7 @@ class KroneckerStructure:
         within = [blocks[a, :, a, :] / blocks[a, 0, a, 0] for a in range(q)]
         inner = np.mean(within, axis=0)
         between = np.einsum("ajbj->jab", blocks) / np.diag(inner)[:, None, None]
-        theta = self.search.outer.coordinates(between.mean(axis=0))
+        theta = LogCholesky(q).coordinates(between.mean(axis=0))
         if self.correlation is None:
             free = LogCholesky(len(inner)).coordinates(inner / inner[0, 0])
             return np.concatenate([theta, free[1:]])

@@ -58,7 +58,7 @@ class LogCholesky(Coordinates):
     def coordinates(self, sigma: Array) -> Array:
         """θ of a positive definite matrix; shape (k,)."""
         rows, columns = pairs(self.m)
-        values = np.linalg.cholesky(sigma)[rows, columns]
+        values = np.asarray(np.linalg.cholesky(sigma)[rows, columns], dtype=np.float64)
         values[rows == columns] = np.log(values[rows == columns])
         return values
 
