@@ -17,6 +17,7 @@ from analysis.mmrm.formula import parse
 from analysis.mmrm.statistics import SufficientStatistics
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 # Share of a direction of the design that must be left by the patients counted.
 ALONE = 1e-10
@@ -108,15 +109,53 @@ class Ancova:
         """
         if weights is None:
             means = self.settings.mean(axis=1) @ (self.basis.T @ values)
-            return self._with_baseline(means, np.ones(len(self.basis)))
+            return self._with_baseline(means, self._mean_baseline(np.ones(len(self.basis))))
         n, q = self.basis.shape
         gram = weights @ (self.basis[:, :, None] * self.basis[:, None, :]).reshape(n, q * q)
         gram = gram.reshape(*weights.shape[:-1], q, q)
-        self._refuse_alone(gram, weights)
+        rows_of = weights.reshape(-1, n)
+        self._refuse_alone(gram, lambda place: np.flatnonzero(rows_of[place] == 0))
         coefficients = np.linalg.solve(gram, self.basis.T @ (weights[..., None] * values))
         share = weights / weights.sum(axis=-1, keepdims=True)
         rows = np.tensordot(share, self.settings, axes=(-1, 1))
-        return self._with_baseline(rows @ coefficients, weights)
+        return self._with_baseline(rows @ coefficients, self._mean_baseline(weights))
+
+    def remaining(self, cross: Array, values: Array, gone: Integers, starts: Integers) -> Array:
+        """LS means by arm and visit without each unit: sums over all patients less the unit's.
+
+        Parameters
+        ----------
+        cross : ndarray, shape (..., R, q, m), R or 1
+            The basis' products with the completed values of all patients.
+        values : ndarray, shape (..., k, m)
+            Completed values of the patients left out, as they are in the sum of their unit.
+        gone : ndarray of int, shape (k,)
+            Rows of the patients left out, unit by unit.
+        starts : ndarray of int, shape (R,)
+            Where each unit starts in `gone`.
+
+        Returns
+        -------
+        ndarray, shape (..., R, E)
+
+        Raises
+        ------
+        ModelError
+            Without a unit a coefficient cannot be estimated.
+        """
+        rows, ends = self.basis[gone], np.append(starts, len(gone))
+        own = np.add.reduceat(rows[:, :, None] * rows[:, None, :], starts, axis=0)
+        gram = self.basis.T @ self.basis - own
+        self._refuse_alone(gram, lambda place: gone[ends[place] : ends[place + 1]])
+        own = np.add.reduceat(rows[:, :, None] * values[..., None, :], starts, axis=-3)
+        coefficients = np.linalg.solve(gram, cross - own)
+        left = len(self.basis) - np.diff(ends)
+        own = np.add.reduceat(self.settings[:, gone], starts, axis=1)
+        settings = np.swapaxes(self.settings.sum(axis=1)[:, None] - own, 0, 1) / left[:, None, None]
+        mean = None
+        if self.baseline is not None:
+            mean = (self.baseline.sum() - np.add.reduceat(self.baseline[gone], starts)) / left
+        return self._with_baseline(settings @ coefficients, mean)
 
     def covariance(self, values: Array) -> Array:
         """Covariance of the LS means in one analysis, covariates held as they are; (..., E, E).
@@ -136,19 +175,24 @@ class Ancova:
         wider[..., :size, :size] = joint
         return wider
 
-    def _with_baseline(self, means: Array, weights: Array) -> Array:
-        flat = means.reshape(*means.shape[:-2], -1)
+    def _mean_baseline(self, weights: Array) -> Array | None:
         if self.baseline is None:
-            return flat
-        mean = (weights @ self.baseline / weights.sum(axis=-1))[..., None]
-        return np.concatenate([flat, np.broadcast_to(mean, (*flat.shape[:-1], 1))], axis=-1)
+            return None
+        return np.asarray(weights @ self.baseline / weights.sum(axis=-1))
 
-    def _refuse_alone(self, gram: Array, weights: Array) -> None:
-        weak = np.linalg.eigvalsh(gram)[..., 0] < ALONE
-        if weak.any():
-            first = weights.reshape(-1, weights.shape[-1])[np.flatnonzero(weak)[0]]
+    @staticmethod
+    def _with_baseline(means: Array, mean: Array | None) -> Array:
+        flat = means.reshape(*means.shape[:-2], -1)
+        if mean is None:
+            return flat
+        last = np.broadcast_to(mean[..., None], (*flat.shape[:-1], 1))
+        return np.concatenate([flat, last], axis=-1)
+
+    def _refuse_alone(self, gram: Array, without: Callable[[int], Integers]) -> None:
+        weak = np.flatnonzero(np.linalg.eigvalsh(gram)[..., 0] < ALONE)
+        if len(weak):
             raise ModelError(
-                f"Without patient {listed(self.panel, np.flatnonzero(first == 0))} a coefficient of "
+                f"Without patient {listed(self.panel, without(int(weak[0])))} a coefficient of "
                 "the analysis cannot be estimated. Take the term out of its formula, or merge levels."
             )
 

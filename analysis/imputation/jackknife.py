@@ -11,15 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.errors import ConvergenceWarning, ModelError
-from analysis.imputation.analyse import Analysis
+from analysis.imputation.analyse import Analysis, Ancova
 from analysis.imputation.panel import Panel, Parameters, impute, listed
-from analysis.imputation.strategies import Strategy
+from analysis.imputation.strategies import Strategy, is_linear
+from analysis.imputation.totals import VALUES_AT_ONCE, estimates_without
 from analysis.mmrm import MMRM
 
 Array = NDArray[np.float64]
-
-# Completed values held at a time: bounds memory without costing speed.
-VALUES_AT_ONCE = 2_000_000
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +31,8 @@ class Refits:
     full : Parameters
     left : Parameters
         A stack of R.
-    weights : ndarray, shape (R, n)
-        0 for the patients left out, else 1.
+    out : ndarray of int, shape (n,)
+        Which of the R leaves each patient out: exactly one does.
     unit : str
         What is left out: "patient" or "cluster".
     """
@@ -41,7 +40,7 @@ class Refits:
     panel: Panel
     full: Parameters
     left: Parameters = field(repr=False)
-    weights: Array = field(repr=False)
+    out: Integers = field(repr=False)
     unit: str
 
     def under(self, named: str | Strategy) -> Refits:
@@ -83,11 +82,11 @@ def refit(panel: Panel, by_cluster: bool = False) -> Refits:
             raise ModelError(
                 "The panel has no clusters. Lay it out with cluster=, the column that has them."
             )
-        weights = (panel.cluster != np.unique(panel.cluster)[:, None]).astype(np.float64)
-        if len(weights) < 2:
+        clusters, out = np.unique(panel.cluster, return_inverse=True)
+        if len(clusters) < 2:
             raise ModelError("There is one cluster only: leave out patients instead.")
-        sets = [_without_cluster(panel, row == 0) for row in weights]
-        return Refits(known, full, Parameters.stack(sets), weights, "cluster")
+        sets = [_without_cluster(panel, out == place) for place in range(len(clusters))]
+        return Refits(known, full, Parameters.stack(sets), out, "cluster")
     sets = [full] * n
     doubtful = []
     place = pd.Index(panel.patients)
@@ -104,7 +103,7 @@ def refit(panel: Panel, by_cluster: bool = False) -> Refits:
             ConvergenceWarning,
             stacklevel=2,
         )
-    return Refits(known, full, Parameters.stack(sets), 1.0 - np.eye(n), "patient")
+    return Refits(known, full, Parameters.stack(sets), np.arange(n), "patient")
 
 
 def _without_cluster(panel: Panel, out: NDArray[np.bool_]) -> Parameters:
@@ -201,34 +200,57 @@ def conditional_mean(refits: Refits, analysis: Analysis) -> ConditionalMean:
     Wolbers et al 2022, Pharm Stat 21:1246; anchored: Lu 2021, Pharm Stat 20.
     """
     panel = refits.panel
-    random = panel.under("MAR")
+    random = refits.under("MAR")
     full = impute(panel, refits.full).mean
+    replicates = without_each(refits, analysis)
     try:
-        departure = full - impute(random, refits.full).mean
+        departure = full - impute(random.panel, refits.full).mean
     except ModelError:
         # A strategy may need less than MAR, whose mean nobody informs here: nothing to anchor to.
-        departure = None
-    replicates, anchored = [], []
-    for left, weights in chunks(refits):
-        replicates.append(analysis.estimate(impute(panel, left).mean, weights))
-        if departure is None:
-            anchored.append(np.full_like(replicates[-1], np.nan))
-        else:
-            anchored.append(analysis.estimate(impute(random, left).mean + departure, weights))
+        anchored = np.full_like(replicates, np.nan)
+    else:
+        anchored = without_each(random, analysis, departure)
     return ConditionalMean(
-        analysis.names, analysis.estimate(full), np.concatenate(replicates),
-        np.concatenate(anchored), refits.unit, full,
-    )  # fmt: skip
+        analysis.names, analysis.estimate(full), replicates, anchored, refits.unit, full
+    )
+
+
+def without_each(refits: Refits, analysis: Analysis, shift: Array | float = 0.0) -> Array:
+    """Impute conditional means and analyse them without each unit; shape (R, E).
+
+    Parameters
+    ----------
+    refits : Refits
+    analysis : Ancova or Custom
+        An ANCOVA under strategies that are linear in the means costs by patterns of missing values,
+        others by patients.
+    shift : float or ndarray, shape (n, m)
+        Added to the completed values.
+
+    Raises
+    ------
+    ModelError
+        Values cannot be imputed, or the analysis fails without a unit.
+    """
+    panel = refits.panel
+    if isinstance(analysis, Ancova) and all(is_linear(named) for named in panel.strategies):
+        return estimates_without(analysis, panel, refits.left, refits.out, shift)
+    found = [
+        analysis.estimate(impute(panel, left).mean + shift, weights)
+        for left, weights in chunks(refits)
+    ]
+    return np.concatenate(found)
 
 
 def chunks(refits: Refits) -> Iterator[tuple[Parameters, Array]]:
     """Parameters and weights of some replicates at a time."""
     n, m = refits.panel.shape
     step = max(1, VALUES_AT_ONCE // (n * m))
-    for start in range(0, len(refits.weights), step):
-        some = slice(start, start + step)
-        left = Parameters(refits.left.beta[some], refits.left.sigma[some])
-        yield left, refits.weights[some]
+    count = len(refits.left.beta)
+    for start in range(0, count, step):
+        stop = min(start + step, count)
+        left = Parameters(refits.left.beta[start:stop], refits.left.sigma[start:stop])
+        yield left, (refits.out != np.arange(start, stop)[:, None]).astype(np.float64)
 
 
 def jackknife_cov(replicates: Array) -> Array:

@@ -140,6 +140,17 @@ class Panel:
             made.append(np.where(known, flat, np.nan).reshape(rows.shape))
         return replace(self, own=made[0], reference=made[1])
 
+    def of(self, patients: Integers) -> Panel:
+        """The panel of these rows, which may repeat; the imputation model is left as it is."""
+        by_patient = ("outcome", "own", "reference", "arm", "group", "event", "strategy", "kind",
+                      "modelled")  # fmt: skip
+        return replace(
+            self, **{name: getattr(self, name)[patients] for name in by_patient},
+            cluster=None if self.cluster is None else self.cluster[patients],
+            patients=tuple(self.patients[i] for i in patients),
+            covariates={name: column[patients] for name, column in self.covariates.items()},
+        )  # fmt: skip
+
     def under(self, named: str | Strategy) -> Panel:
         """The same events under one strategy, with the imputation model left as it is.
 
@@ -289,8 +300,12 @@ def impute(panel: Panel, parameters: Parameters) -> Completed:
     mean = np.array(np.broadcast_to(panel.outcome, own.shape))
     filled = []
     for cell in cells(panel):
-        part, values = _fill(panel, cell, own, reference, parameters.sigma)
-        rows, lost = np.ix_(cell.patients, np.flatnonzero(~cell.seen))
+        chosen = cell.patients
+        part, values = fill(
+            panel, cell, own[..., chosen, :], reference[..., chosen, :], panel.outcome[chosen],
+            parameters.sigma,
+        )  # fmt: skip
+        rows, lost = np.ix_(chosen, np.flatnonzero(~cell.seen))
         mean[..., rows, lost] = values
         filled.append(part)
     _refuse_undetermined(panel, mean)
@@ -303,27 +318,26 @@ def _means(rows: Array, beta: Array) -> Array:
     return (beta @ rows.reshape(n * m, p).T).reshape(*beta.shape[:-1], n, m)
 
 
-def _fill(
-    panel: Panel, cell: Cell, own: Array, reference: Array, sigma: Array
+def fill(
+    panel: Panel, cell: Cell, own: Array, reference: Array, outcome: Array, sigma: Array
 ) -> tuple[Filled, Array]:
-    """Conditional means of a cell, (..., patients, missing)."""
-    chosen, seen = cell.patients, cell.seen
+    """Conditional means, (..., patients, missing), from means and outcomes (..., patients, m)."""
+    seen = cell.seen
     sigma_own = sigma[..., cell.group, :, :]
     sigma_ref = sigma_own
     if cell.group != panel.reference_group:
         sigma_ref = sigma[..., panel.reference_group, :, :]
     try:
         mean, covariance = applied(
-            cell.strategy, own[..., chosen, :], reference[..., chosen, :], sigma_own, sigma_ref,
-            cell.event, panel.weeks,
-        )  # fmt: skip
+            cell.strategy, own, reference, sigma_own, sigma_ref, cell.event, panel.weeks
+        )
         across = covariance[..., seen, :][..., ~seen]
         slope = np.linalg.solve(covariance[..., seen, :][..., seen], across)
     except np.linalg.LinAlgError as error:
         raise ModelError(_singular(cell)) from error
     except ModelError as error:
-        raise ModelError(f"{error} Patients: {listed(panel, chosen)}.") from error
-    rest = panel.outcome[np.ix_(chosen, np.flatnonzero(seen))] - mean[..., seen]
+        raise ModelError(f"{error} Patients: {listed(panel, cell.patients)}.") from error
+    rest = outcome[..., seen] - mean[..., seen]
     return Filled(cell, covariance, np.swapaxes(slope, -1, -2)), mean[..., ~seen] + rest @ slope
 
 

@@ -116,6 +116,15 @@ def last_mean_carried_forward(
     return mean, sigma_own
 
 
+def last_mean(
+    mean_own: Array, mean_ref: Array, sigma_own: Array, sigma_ref: Array, event: int, weeks: Array
+) -> tuple[Array, Array]:
+    """Last mean carried forward; who has no visit after baseline stays at the mean of the first."""
+    return last_mean_carried_forward(
+        mean_own, mean_ref, sigma_own, sigma_ref, max(event, 1), weeks
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Causal:
     """Keep a share of the benefit reached before the event: k0 at once, decaying by k1 a week.
@@ -173,6 +182,10 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 
+# Strategies whose mean is linear in the means they are given, besides those of `Causal`.
+LINEAR: tuple[Strategy, ...] = (*STRATEGIES.values(), last_mean)
+
+
 def find_strategy(named: str | Strategy) -> Strategy:
     """The function of a strategy given by name, or the function itself.
 
@@ -189,6 +202,12 @@ def find_strategy(named: str | Strategy) -> Strategy:
             "k1), or a function with their signature."
         )
     return STRATEGIES[named]
+
+
+def is_linear(named: str | Strategy) -> bool:
+    """Whether the mean is known to be linear in the means given, which a user's need not be."""
+    strategy = find_strategy(named)
+    return isinstance(strategy, Causal) or any(strategy is known for known in LINEAR)
 
 
 def strategy_name(named: str | Strategy) -> str:
@@ -216,7 +235,7 @@ def applied(
         The name is unknown, or the function returns something that is no distribution.
     """
     strategy = find_strategy(named)
-    if isinstance(strategy, Causal) or any(strategy is known for known in STRATEGIES.values()):
+    if is_linear(strategy):
         return strategy(mean_own, mean_ref, sigma_own, sigma_ref, event, weeks)
     if mean_own.ndim == 2:
         return _checked(strategy, mean_own, mean_ref, sigma_own, sigma_ref, event, weeks)

@@ -17,8 +17,9 @@ from scipy import stats
 
 from analysis.errors import ModelError
 from analysis.imputation.analyse import Ancova
-from analysis.imputation.jackknife import Refits, chunks, jackknife_cov
+from analysis.imputation.jackknife import Refits, jackknife_cov, without_each
 from analysis.imputation.panel import Panel, impute, listed
+from analysis.imputation.totals import fixed_without
 
 Array = NDArray[np.float64]
 Variance = Literal["frequentist", "anchored"]
@@ -261,18 +262,12 @@ def jackknife_tipping(
     stack = _doses(panel, doses)
     weights, moving = _weights(analysis, weights)
     full = impute(panel, refits.full).mean
-    base = panel
-    departure: Array | float = 0.0
+    base, departure = refits, np.zeros(panel.shape)
     if variance == "anchored":
-        base = panel.under("MAR")
-        departure = full - impute(base, refits.full).mean
-    replicates = []
-    for left, counts in chunks(refits):
-        values = impute(base, left).mean + departure
-        columns = [analysis.estimate(values, counts) @ weights]
-        columns += [analysis.estimate(one, counts) @ moving for one in stack]
-        replicates.append(np.column_stack(columns))
-    cov = jackknife_cov(np.concatenate(replicates))
+        base = refits.under("MAR")
+        departure = full - impute(base.panel, refits.full).mean
+    moved = fixed_without(analysis, stack, refits.out) @ moving
+    cov = jackknife_cov(np.vstack([without_each(base, analysis, departure) @ weights, moved]).T)
     return Tipping(
         tuple(doses), float(analysis.estimate(full) @ weights), analysis.estimate(stack) @ moving,
         float(cov[0, 0]), cov[0, 1:], cov[1:, 1:],

@@ -6,30 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.errors import ModelError
 from analysis.imputation.courses import Course, relief_frame
 from analysis.imputation.jackknife import conditional_mean
-from analysis.imputation.strategies import Strategy, last_mean_carried_forward
+from analysis.imputation.strategies import Strategy, last_mean
 from analysis.schema import result_frame
 from analysis.sensitivity.setting import METHOD, Setting, set_up
 from analysis.trial.records import Trial
 
-Array = NDArray[np.float64]
-
 RANDOM = "missing at random"
 ANCHORED = ", information-anchored"
-
-
-def last_mean(
-    mean_own: Array, mean_ref: Array, sigma_own: Array, sigma_ref: Array, event: int, weeks: Array
-) -> tuple[Array, Array]:
-    """Last mean carried forward; who has no visit after baseline stays at the mean of the first."""
-    return last_mean_carried_forward(
-        mean_own, mean_ref, sigma_own, sigma_ref, max(event, 1), weeks
-    )
-
 
 # Names as shown, from the mildest to the harshest by custom.
 STRATEGIES: dict[str, str | Strategy] = {

@@ -49,7 +49,7 @@ class Case:
     ----------
     name, label : str
     trial : Trial
-    kind : {"chain", "first", "leave-out", "parquet", "many", "draws"}
+    kind : {"chain", "first", "leave-out", "jackknife", "parquet", "many", "draws"}
         How it is run; see `chains`.
     runs : int
         Of which the shortest counts.
@@ -98,6 +98,8 @@ CASES = (
          large=True),
     Case("1m-parquet", "1,000,000 patients, from Parquet batches", made(1_000_000), "parquet",
          runs=2, seconds=6.0, gigabytes=1.0, large=True),
+    Case("20k-jackknife", "20,000 patients, imputed with a jackknife", made(20_000), "jackknife",
+         seconds=30.0, gigabytes=1.0, large=True),
     Case("many", f"{MANY:,} simulated trials of 200 patients, two processes", made(200), "many",
          seconds=60.0, large=True),
     Case("draws", f"{DRAWS:,} bootstrap draws of 500 patients × 5 visits, two processes", made(500),

@@ -21,6 +21,7 @@ from cases import DRAWS, MANY, Case, Trial, case_named
 from clock import Measured, children_seconds, peak_gigabytes, shortest
 from trials import dropouts, reference, trial
 
+from analysis.imputation import ancova, conditional_mean, dose, jackknife_tipping, lay_out, refit
 from analysis.imputation.bootstrap import bootstrap_draws
 from analysis.imputation.working import working_model
 from analysis.mmrm import MMRM, SufficientStatistics
@@ -89,6 +90,25 @@ def leave_out(case: Case) -> Measured:
     return Measured(wall / patients, cpu / patients, peak_gigabytes())
 
 
+def jackknife(case: Case) -> Measured:
+    """Conditional means and a tipping point, with a refit without each patient."""
+    of, data = case.trial, frame_of(case.trial)
+
+    def run(frame: pd.DataFrame) -> tuple[float, ...]:
+        panel = lay_out(
+            frame, of.formula, subject=of.subject, visit=of.visit, arm=of.arm, reference="usual"
+        )
+        refits, analysis = refit(panel), ancova(panel, "y ~ arm + base")
+        found = conditional_mean(refits, analysis)
+        last = np.eye(len(analysis.names))[-1]
+        jackknife_tipping(refits, analysis, last, {"all": dose(panel)})
+        return tuple(found.std_errors()["frequentist"])
+
+    run(head_of(data, of))
+    wall, cpu, errors = shortest(run, case.runs, lambda: data)
+    return Measured(wall, cpu, peak_gigabytes(), errors=errors)
+
+
 def parquet(case: Case, path: Path) -> Measured:
     """From the batches of a Parquet file, never all of it in memory; reading is included."""
     import pyarrow.dataset as ds
@@ -143,8 +163,9 @@ def measure(name: str, path: str = "") -> Measured:
     case = case_named(name)
     if case.kind == "parquet":
         return parquet(case, Path(path))
-    return {"chain": chain, "first": first, "leave-out": leave_out, "many": many,
-            "draws": draws}[case.kind](case)  # fmt: skip
+    kinds = {"chain": chain, "first": first, "leave-out": leave_out, "jackknife": jackknife,
+             "many": many, "draws": draws}  # fmt: skip
+    return kinds[case.kind](case)
 
 
 if __name__ == "__main__":

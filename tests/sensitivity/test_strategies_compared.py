@@ -165,7 +165,7 @@ def test_a_jackknife_over_therapists_leaves_out_each_of_them():
     )
     made.patients["therapist"] = [f"T{k % 5}" for k in range(len(made.patients))]
     found = compare_strategies(made, cluster="therapist")
-    assert found.setting.refits.unit == "cluster" and len(found.setting.refits.weights) == 5
+    assert found.setting.refits.unit == "cluster" and len(found.setting.refits.left.beta) == 5
     by_patient = compare_strategies(made)
     one, other = (
         relief_of(f.frame, RANDOM, CUPPING, "long", CARE) for f in (found, by_patient)
