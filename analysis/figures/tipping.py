@@ -111,7 +111,8 @@ def _surface(panel: Panel, surfaces: pd.DataFrame, labels: Labels) -> None:
         _nothing(ax)
         return
     low, high, middle = (
-        part.pivot(index="shift", columns="comparator_shift", values=name)
+        # Rounding alone would move the labels of the lines from machine to machine.
+        part.pivot(index="shift", columns="comparator_shift", values=name).round(9)
         for name in ("conf_low", "conf_high", "estimate")
     )
     across, up = middle.columns.to_numpy(), middle.index.to_numpy()

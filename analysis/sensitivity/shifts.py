@@ -30,7 +30,9 @@ def shift_range(setting: Setting, horizon: Horizon = "long") -> float:
     least = 1.5 * (setting.instrument.minimal_important_change or width / 15)
     tips = tipping_points(setting, (horizon,))["tip"].abs()
     seen = tips[tips <= FURTHEST * width]
-    return float(min(max(least, BEYOND * seen.max()) if len(seen) else least, FURTHEST * width))
+    far = float(min(max(least, BEYOND * seen.max()) if len(seen) else least, FURTHEST * width))
+    # Two digits: the same picture on every machine, and ends that can be read.
+    return float(f"{far:.2g}")
 
 
 def tipping_curves(

@@ -7,15 +7,15 @@ from unittest.mock import patch
 
 import matplotlib.pyplot as plt
 
-from analysis.report.build import NOTEBOOKS, ROOT
+from analysis.report.build import NOTEBOOKS, OF_NO_STUDY, ROOT
 from analysis.report.execute import read_notebook, with_study
 
 
 def run_cells(study_file: Path) -> int:
-    """Run all code cells of all notebooks of a report; how many there were."""
+    """Run all code cells of the notebooks that take a study; how many there were."""
     ran = 0
     with patch("IPython.display.display", lambda *_, **__: None):
-        for name in NOTEBOOKS:
+        for name in (one for one in NOTEBOOKS if one not in OF_NO_STUDY):
             notebook = with_study(read_notebook(ROOT / "notebooks" / f"{name}.ipynb"), str(study_file))
             scope: dict[str, object] = {"display": lambda *_: None}
             for cell in notebook.cells:
