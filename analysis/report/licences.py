@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,15 +31,16 @@ def locked(text: str) -> dict[str, str]:
 
 
 def licence_of(name: str) -> str:
-    """Licence that an installed package states, by expression, classifier or free field."""
+    """Licence that an installed package states: by expression, classifier, free field or the file it brings."""
     try:
-        stated = metadata(name)
+        package = distribution(name)
     except PackageNotFoundError:
         return ELSEWHERE
-    return _stated(stated)
+    return _stated(package)
 
 
-def _stated(stated: PackageMetadata) -> str:
+def _stated(package: Distribution) -> str:
+    stated = package.metadata
     if expression := stated.get("License-Expression"):
         return str(expression)
     classifiers = [text for text in stated.get_all("Classifier") or [] if text.startswith("License")]
@@ -47,7 +48,12 @@ def _stated(stated: PackageMetadata) -> str:
     if names:
         return ", ".join(sorted(names))
     free = (stated.get("License") or "").strip().split("\n")[0]
-    return free if 0 < len(free) <= _LONGEST else NOT_STATED
+    if 0 < len(free) <= _LONGEST:
+        return free
+    # Not named in the fields: the title of the licence's own text, where the package brings it.
+    texts = [package.read_text(f"licenses/{file}") for file in stated.get_all("License-File") or []]
+    titles = [title for text in texts if text and len(title := text.strip().split("\n")[0]) <= _LONGEST]
+    return ", ".join(titles) or NOT_STATED
 
 
 def page(lock: str) -> str:

@@ -87,7 +87,7 @@ def test_strategies_mixed_with_a_covariance_for_each_arm_agree(pain):
     agree(*pain)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda one: getattr(one, "__name__", str(one)))
 def test_every_strategy_agrees_on_pain150(pain, strategy):
     refits, analysis = pain
     agree(refits.under(strategy), analysis)
