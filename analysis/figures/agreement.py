@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures.style import COLOURS, MARKERS, new_figure, styled
+from analysis.figures.column import fit_column, is_narrow
+from analysis.figures.style import COLOURS, MARKERS, new_figure, styled, wrapped
 
 # Room between two data sets of one quantity, and the height of the mark of a promise.
 STEP, HALF_MARK = 0.15, 0.06
@@ -32,7 +33,8 @@ def plot_agreement(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
             ax.vlines(rows["promised"], place - HALF_MARK, place + HALF_MARK, linewidth=2, color=colour)
             ax.plot(rows["digits"], place, linestyle="none", marker=MARKERS[k % len(MARKERS)],
                     markersize=4.5, label=source, color=colour)  # fmt: skip
-        ax.set_yticks(range(len(quantities)), quantities)
+        letters = 18 if is_narrow(ax) else 40
+        ax.set_yticks(range(len(quantities)), [wrapped(name, letters) for name in quantities])
         ax.set_ylim(len(quantities) - 0.5, -0.5)
         ax.set_xlim(left=0)
         between = [k + 0.5 for k in range(len(quantities) - 1)]
@@ -40,4 +42,5 @@ def plot_agreement(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("Digits of agreement: point, found at worst; bar, promised")
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        fit_column(ax)
     return ax

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from analysis.figures.column import fit_column
 from analysis.figures.style import Labels, look_of, say_simulated, styled, wrapped
 
 # Where visits stand closer than this share of the whole time, early weeks get more room.
@@ -59,6 +60,7 @@ def plot_course(
                          color=str(look_of(therapy, labels)["color"]))  # fmt: skip
         _words(axes[0].figure, labels, panels, therapies, scale, observed is not None)
         say_simulated(axes[0], labels, top=True)
+        fit_column(axes[0])
     return list(axes)
 
 

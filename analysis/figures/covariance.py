@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.figures.column import are_stacked, fit_column
 from analysis.figures.style import COLOURS, LINES, MARKERS, Labels, new_figure, say_simulated, styled, wrapped
 
 SOFT = "#555555"
@@ -37,11 +38,12 @@ def plot_covariance(
     pairs = frame[frame["visit"] != frame["other"]]
     with styled():
         grid = axes[0].figure.axes[0].get_gridspec()
-        if grid is not None:
+        if grid is not None and not are_stacked(axes):
             grid.set_width_ratios([2, 1])
         _correlations(axes[0], pairs)
         _deviations(axes[1], frame.drop_duplicates("visit"), labels)
         say_simulated(axes[0], labels)
+        fit_column(axes[0])
     return list(axes)
 
 

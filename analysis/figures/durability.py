@@ -8,11 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
 from scipy import stats
 
+from analysis.figures.column import fit_column, is_narrow, width_mm
 from analysis.figures.limits import axis_limits
 from analysis.figures.placing import place_names
 from analysis.figures.style import Labels, look_of, new_figure, say_simulated, styled, wrapped
 
-SIDE_MM = 115.0
+# Side of the plane, and what stands beside it.
+SIDE_MM, MARGIN_MM = 115.0, 20.0
 SOFT = "#555555"
 # Ellipses of more therapies than this are drawn as lines only, and names smaller.
 FILLED = 10
@@ -56,6 +58,7 @@ def plot_durability(
             ax.annotate("No therapy has relief at both horizons", (0.5, 0.6), ha="center",
                         xycoords="axes fraction", color=SOFT)  # fmt: skip
         say_simulated(ax, labels)
+        fit_column(ax)
     return ax
 
 
@@ -78,15 +81,16 @@ def _names(ax: Axes, points: pd.DataFrame, labels: Labels, low: float, high: flo
     """Each therapy named beside its point, with a thin line to it."""
     if points.empty:
         return
-    scale = SIDE_MM / 25.4 * 72 / (high - low)
+    side = min(SIDE_MM, width_mm(ax) - MARGIN_MM) / 25.4 * 72
+    scale = side / (high - low)
     texts = [wrapped(name, *((18, 3) if len(points) <= FILLED else (22, 1))) for name in points["therapy"]]
-    size = 8.0 if len(points) <= FILLED else 6.5
+    size = 8.0 if len(points) <= FILLED and not is_narrow(ax) else 6.5
     sizes = np.array([
         [0.60 * size * max(map(len, text.split("\n"))), 1.3 * size * (text.count("\n") + 1)]
         for text in texts
     ])  # fmt: skip
     centres = points[["short", "long"]].to_numpy(dtype=float)
-    placed = place_names((centres - low) * scale, sizes, (SIDE_MM / 25.4 * 72,) * 2) / scale + low
+    placed = place_names((centres - low) * scale, sizes, (side, side)) / scale + low
     for text, name, centre, middle in zip(texts, points["therapy"], centres, placed, strict=True):
         colour = str(look_of(name, labels)["color"])
         ax.plot(*zip(centre, middle, strict=True), color=colour, linewidth=0.6, zorder=1.5)

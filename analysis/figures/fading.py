@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.figures.column import fit_column
 from analysis.figures.courses import columns_of
 from analysis.figures.limits import axis_limits
 from analysis.figures.style import COLOURS, MARKERS, styled, wrapped
@@ -75,6 +76,7 @@ def plot_time_course(
             ax.annotate(_counted(own), (0.99, 0.98), xycoords="axes fraction", ha="right", va="top",
                         fontsize=7, color=SOFT)  # fmt: skip
         _words(axes[0].figure, axis, comparator, clock, level, halves is not None)
+        fit_column(axes[0])
     return axes
 
 

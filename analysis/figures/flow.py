@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from analysis.figures.column import is_narrow
 from analysis.figures.style import Labels, look_of, new_figure, say_simulated, styled, wrapped
 
 # Millimetres of the page.
-WIDTH, NAMES, ROW, HEADS = 165.0, 44.0, 8.0, 14.0
+ROW = 8.0
 INK, SOFT = "#222222", "#666666"
 REASONS_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """Sizes in millimetres, and how many letters fit where."""
+
+    width: float
+    names: float
+    heads: float
+    name_letters: int
+    reason_letters: int
+    # Left edge and top of the box of those set aside.
+    aside: tuple[float, float]
+    type: float
+
+
+PAGE = _Sheet(165, 52, 14, 22, 72, (58, 1), 8)
+# In a column that box stands below the first, and headings stand upright.
+COLUMN = _Sheet(85, 33, 27, 16, 50, (10, 12), 6.5)
 
 
 def plot_flow(frame: pd.DataFrame, labels: Labels, ax: Axes | None = None) -> Axes:
@@ -29,23 +51,26 @@ def plot_flow(frame: pd.DataFrame, labels: Labels, ax: Axes | None = None) -> Ax
     """
     therapies = [name for name in labels.therapies if (frame["therapy"] == name).any()]
     stages = _stages(frame)
-    aside = _aside(frame)
-    top = max(11.0, 4.0 * len(aside) + 3) + HEADS
+    sheet = COLUMN if ax is not None and is_narrow(ax) else PAGE
+    aside = _aside(frame, sheet)
+    top = max(11.0, sheet.aside[1] + 4.0 * len(aside) + 2 if aside else 0) + sheet.heads
     height = top + ROW * len(therapies) + 2
     if ax is None:
-        ax = new_figure(width_mm=WIDTH, height_mm=height + 8)[1][0]
+        ax = new_figure(width_mm=sheet.width, height_mm=height + 8)[1][0]
     with styled():
         ax.set_axis_off()
-        ax.set_xlim(0, WIDTH)
+        ax.set_xlim(0, sheet.width)
         ax.set_ylim(height, 0)
-        _trunk(ax, frame, aside, top + ROW * (len(therapies) - 0.5))
-        step = (WIDTH - NAMES - 8) / len(stages)
-        size = 8 if step >= 11 else 6.5
+        _trunk(ax, frame, aside, top + ROW * (len(therapies) - 0.5), sheet)
+        step = (sheet.width - sheet.names) / len(stages)
+        size = sheet.type if step >= 11 else 6.5
         for column, (heading, _) in enumerate(stages):
-            ax.text(NAMES + 8 + (column + 0.5) * step, top - 2, _heading(heading, step),
-                    ha="center", va="bottom", fontsize=size - 1, color=SOFT, linespacing=1.05)  # fmt: skip
+            words, turned = (heading, 90) if sheet is COLUMN else (_heading(heading, step), 0)
+            ax.text(sheet.names + (column + 0.5) * step, top - 2, wrapped(words, 18) if turned else words,
+                    ha="center", va="bottom", fontsize=max(size - 1, 6), color=SOFT, linespacing=1.05,
+                    rotation=turned)  # fmt: skip
         for row, therapy in enumerate(therapies):
-            _line(ax, top + ROW * row, therapy, stages, labels, size)
+            _line(ax, top + ROW * row, therapy, stages, labels, size, sheet)
         say_simulated(ax, labels)
     return ax
 
@@ -78,14 +103,14 @@ def _heading(text: str, step: float) -> str:
     return wrapped(text, max(int(step * 0.75), min(longest, 11)))
 
 
-def _aside(frame: pd.DataFrame) -> list[str]:
+def _aside(frame: pd.DataFrame, sheet: _Sheet) -> list[str]:
     """Lines that say who was set aside and why, the commonest reasons first."""
     aside = frame[frame["stage"] == "set aside"].sort_values("n", ascending=False, kind="stable")
     if aside.empty:
         return []
     reasons, rest = aside[:REASONS_SHOWN], aside[REASONS_SHOWN:]
     shown = zip(reasons["n"], reasons["detail"], strict=True)
-    lines = [_short(f"{_count(n)}  {why}") for n, why in shown]
+    lines = [_short(f"{_count(n)}  {why}", sheet.reason_letters) for n, why in shown]
     if len(rest):
         lines.append(f"{_count(rest['n'].sum(skipna=False))}  for {len(rest)} more reasons")
     return [f"Set aside: {_count(aside['n'].sum(skipna=False))}", *lines]
@@ -96,40 +121,47 @@ def _count(n: object) -> str:
     return "hidden" if pd.isna(n) else f"{int(n):,}"
 
 
-def _trunk(ax: Axes, frame: pd.DataFrame, aside: list[str], last: float) -> None:
+def _trunk(ax: Axes, frame: pd.DataFrame, aside: list[str], last: float, sheet: _Sheet) -> None:
     """Boxes above: all patients of the file, and those set aside with the reasons."""
     total = frame.loc[frame["stage"] == "in file", "n"].sum(skipna=False)
     ax.plot([6, 6], [10, last], color=SOFT, linewidth=0.8, zorder=0)
-    _box(ax, 0, 1, 46, 9, [f"In the file: {_count(total)}" + (" patients" if pd.notna(total) else "")])
+    people = f"In the file: {_count(total)}" + (" patients" if pd.notna(total) else "")
+    _box(ax, 0, 1, 46, 9, [people], sheet.type)
     if aside:
-        ax.plot([46, 58], [5.5, 5.5], color=SOFT, linewidth=0.8, zorder=0)
-        _box(ax, 58, 1, WIDTH - 58, 4.0 * len(aside) + 2, aside)
+        left, top = sheet.aside
+        begin, middle = (46, 5.5) if sheet is PAGE else (6, top + 4)
+        ax.plot([begin, left], [middle, middle], color=SOFT, linewidth=0.8, zorder=0)
+        _box(ax, left, top, sheet.width - left, 4.0 * len(aside) + 2, aside, sheet.type)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 72 else f"{text[:70]}…"
+def _short(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"{text[: letters - 2]}…"
 
 
-def _box(ax: Axes, x: float, y: float, width: float, height: float, lines: list[str]) -> None:
+def _box(
+    ax: Axes, x: float, y: float, width: float, height: float, lines: list[str], size: float
+) -> None:
     shape = "round,pad=0,rounding_size=1"
     ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=shape, facecolor="white",
                                 edgecolor=SOFT, linewidth=0.8))  # fmt: skip
-    ax.text(x + 2, y + height / 2, "\n".join(lines), ha="left", va="center", fontsize=8, color=INK)
+    ax.text(x + 2, y + height / 2, "\n".join(lines), ha="left", va="center", fontsize=size, color=INK)
 
 
 def _line(
-    ax: Axes, top: float, therapy: str, stages: list[tuple[str, pd.Series]], labels: Labels, size: float
-) -> None:
+    ax: Axes, top: float, therapy: str, stages: list[tuple[str, pd.Series]], labels: Labels, size: float,
+    sheet: _Sheet,
+) -> None:  # fmt: skip
     middle = top + ROW / 2
     colour = str(look_of(therapy, labels)["color"])
     ax.plot([6, 9], [middle, middle], color=SOFT, linewidth=0.8, zorder=0)
-    ax.text(10, middle, wrapped(therapy, 22, lines=2), ha="left", va="center", fontsize=8, color=INK,
+    ax.text(10, middle, wrapped(therapy, sheet.name_letters, lines=2), ha="left", va="center",
+            fontsize=sheet.type, color=INK,
             linespacing=1.0)  # fmt: skip
-    step = (WIDTH - NAMES - 8) / len(stages)
+    step = (sheet.width - sheet.names) / len(stages)
     counts = [column.get(therapy, 0) for _, column in stages]
     most = max((n for n in counts if not pd.isna(n)), default=0)
     for column, n in enumerate(counts):
-        left, width = NAMES + 8 + column * step + 0.6, step - 1.2
+        left, width = sheet.names + column * step + 0.6, step - 1.2
         share = n / most if most and not pd.isna(n) else 0.0
         ax.add_patch(Rectangle((left, top + 0.8), width, ROW - 1.6, facecolor="#F1F1EE", linewidth=0))
         filled = (ROW - 1.6) * share

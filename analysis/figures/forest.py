@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.figures.column import are_stacked, fit_column, is_narrow
 from analysis.figures.limits import axis_limits
 from analysis.figures.style import Labels, look_of, new_figure, say_simulated, styled, wrapped
 from analysis.tables import digits_for, with_interval
@@ -53,10 +54,11 @@ def plot_forest(
             _panel(ax, limit, important)
             for place, (therapy, row) in zip(range(len(part))[::-1], part.iterrows(), strict=True):
                 _line(ax, place, row, limit, look_of(str(therapy), labels), digits)
-            _name(ax, part, labels, horizon, digits, named=position == 0)
+            _name(ax, part, labels, horizon, digits, named=position == 0 or are_stacked(axes))
             against = f"against {wrapped(comparator, 24, lines=2)}" if comparator else "since baseline"
             ax.set_xlabel(f"Relief {against}\n({labels.unit}; → better)")
         say_simulated(axes[0], labels)
+        fit_column(axes[0])
     return list(axes)
 
 
@@ -104,9 +106,10 @@ def _text(
 def _name(
     ax: Axes, part: pd.DataFrame, labels: Labels, horizon: str, digits: int, named: bool
 ) -> None:
-    names = [wrapped(str(name), 24, lines=2) for name in part.index] if named else []
+    letters, size = (16, 7) if is_narrow(ax) else (24, 8)
+    names = [wrapped(str(name), letters, lines=2) for name in part.index] if named else []
     ax.set_yticks(range(len(part))[::-1] if named else [], names)
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, labelsize=size)
     ax.spines["left"].set_visible(False)
     ax.set_ylim(-0.95, max(len(part), 1) - 0.3)
     visits = [visit for visit in part["visit"].dropna().unique() if visit]

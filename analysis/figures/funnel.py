@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy import stats
 
+from analysis.figures.column import fit_column
 from analysis.figures.style import new_figure, styled
 
 SOFT = "#555555"
@@ -56,6 +57,7 @@ def plot_funnel(
         hollow = "" if filled is None else f"; hollow: {len(filled)} filled in"
         what = "1 trial" if len(trials) == 1 else f"{len(trials)} trials"
         ax.set_xlabel(f"{axis}\n{what}{hollow}; between the lines: {100 * level:g} % by chance alone")
+        fit_column(ax)
     return ax
 
 

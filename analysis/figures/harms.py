@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.figures.column import fit_column, width_mm
 from analysis.figures.limits import axis_limits
 from analysis.figures.placing import place_names
 from analysis.figures.style import Labels, look_of, new_figure, say_simulated, styled, wrapped
@@ -55,6 +56,7 @@ def plot_relief_harm(points: pd.DataFrame, labels: Labels, ax: Axes | None = Non
         _names(ax, shown, middle, labels)
         _say(ax, points, shown, comparator, labels)
         say_simulated(ax, labels)
+        fit_column(ax)
     return ax
 
 
@@ -76,7 +78,8 @@ def _names(ax: Axes, shown: pd.DataFrame, middle: np.ndarray, labels: Labels) ->
     """Each therapy named beside its point, with the patients behind relief and behind harm."""
     if shown.empty:
         return
-    box = np.array([WIDTH_MM - 25, HEIGHT_MM - 30]) / 25.4 * 72
+    height = ax.figure.get_figheight() * 25.4
+    box = np.array([min(width_mm(ax), WIDTH_MM) - 25, min(height, HEIGHT_MM) - 30]) / 25.4 * 72
     start = np.array([ax.get_xlim()[0], ax.get_ylim()[0]])
     scale = box / (np.array([ax.get_xlim()[1], ax.get_ylim()[1]]) - start)
     size = 7.5 if len(shown) <= FEW else 6.0
@@ -170,6 +173,7 @@ def plot_harm_kinds(frame: pd.DataFrame, labels: Labels, ax: Axes | None = None)
         ax.set_xlabel(f"Patients with at least one (%; exact {100 * labels.level:g} % interval; → more harm)")
         _foot(ax, risks, kept, len(measures) - len(kept))
         say_simulated(ax, labels)
+        fit_column(ax)
     return ax
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.figures.column import fit_column
 from analysis.figures.panels import Panel, name_comparator, therapy_panels
 from analysis.figures.style import Labels, look_of, say_simulated, styled
 
@@ -46,6 +47,7 @@ def plot_kept_response(
         figure.supylabel(f"Percent still {first}", fontsize=8)
         name_comparator(panels, labels)
         say_simulated(panels[0].ax, labels, top=True)
+        fit_column(panels[0].ax)
     return [panel.ax for panel in panels]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.figures.column import is_narrow
 from analysis.figures.style import Labels, look_of, wrapped
 
 # Marker and whether it is filled: both carry the kinds into grey.
@@ -46,9 +47,10 @@ def draw_lanes(
                 height = place + ((len(markers) - 1) / 2 - k) * step
                 colour = look_of(therapy, labels)["color"]
                 _line(ax, height, mine.loc[kind], marker, filled, colour, scale, counts)
-    names = [wrapped(name, 22, lines=2) for name in therapies[::-1]] if named else []
+    letters, size = (16, 7) if is_narrow(ax) else (22, 8)
+    names = [wrapped(name, letters, lines=2) for name in therapies[::-1]] if named else []
     ax.set_yticks(range(len(therapies)) if named else [], names)
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, labelsize=size)
     ax.spines["left"].set_visible(False)
     ax.set_ylim(-0.6, max(len(therapies), 1) - 0.4)
     ax.hlines(np.arange(0.5, len(therapies) - 1), 0, 1, transform=ax.get_yaxis_transform(),

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from analysis.figures.column import fit_column, is_narrow
 from analysis.figures.style import new_figure, styled, wrapped
 
 Array = NDArray[np.float64]
@@ -22,6 +23,8 @@ APART = "#FFFFFF"
 LARGEST, THIN, MORE, WIDE = 13.0, 1.0, 1.4, 9.0
 # A node of unknown or few patients must still be seen.
 SMALLEST = 4.0
+# In a column nodes are this share as large, and beyond so many therapies each has one line of text.
+SMALLER, CROWD = 0.6, 12
 # In radii of the circle: how far out names stand, how far down the sides, and between two of them.
 OUT, REACH = 1.24, 1.3
 
@@ -43,6 +46,7 @@ def plot_network(nodes: pd.DataFrame, edges: pd.DataFrame, ax: Axes | None = Non
     """
     if ax is None:
         ax = new_figure(width_mm=SIDE_MM + 50, height_mm=SIDE_MM)[1][0]
+    crowded = is_narrow(ax) and len(nodes) > CROWD
     places = _circle(nodes)
     at = dict(zip(nodes["therapy"], places, strict=True))
     with styled():
@@ -53,20 +57,24 @@ def plot_network(nodes: pd.DataFrame, edges: pd.DataFrame, ax: Axes | None = Non
             radius = SMALLEST
             if top > 0 and row.patients > 0:
                 radius = max(SMALLEST, LARGEST * float(np.sqrt(row.patients / top)))
+            radius *= SMALLER if is_narrow(ax) else 1
             joined = row.piece == 1
             ax.plot(*place, marker="o" if joined else "s", markersize=2 * radius, zorder=3,
                     color=FILL if joined else APART, markeredgecolor=INK,
                     markeredgewidth=0.9)  # fmt: skip
         for row, place, spot in zip(nodes.itertuples(index=False), places, _spots(places), strict=True):
-            _name(ax, place, spot, row)
+            _name(ax, place, spot, row, crowded)
         ax.set_aspect("equal")
         ax.set_xlim(-2.1, 2.1)
         ax.set_ylim(-REACH - 0.12, REACH + 0.12)
         ax.set_axis_off()
+        if crowded:
+            ax.set_title("Numbers: trials; area: patients", loc="left", fontsize=7, color=INK)
         if (nodes["piece"] > 1).any():
             ax.set_ylim(-REACH - 0.35, REACH + 0.12)
             ax.annotate("□ no trial joins it to the largest group", (0.01, 0.01), fontsize=7.5,
                         xycoords="axes fraction", color=INK)  # fmt: skip
+        fit_column(ax)
     return ax
 
 
@@ -106,14 +114,16 @@ def _edge(ax: Axes, one: Array, other: Array, trials: int) -> None:
                                                "edgecolor": "none"})  # fmt: skip
 
 
-def _name(ax: Axes, place: Array, spot: Array, row: Any) -> None:
+def _name(ax: Axes, place: Array, spot: Array, row: Any, crowded: bool) -> None:
     """Name and numbers outside the circle, with a thin line to the node."""
     sign = "≥" if getattr(row, "unsized", 0) else "="
     people = "n not reported" if pd.isna(row.patients) else f"n {sign} {row.patients:,.0f}"
     count = "1 trial" if row.trials == 1 else f"{row.trials} trials"
-    name = wrapped(str(row.therapy).replace("_", " "), 34, lines=1)
+    letters, lines, size = (17, 1 if crowded else 2, 6.0) if is_narrow(ax) else (34, 1, 7.0)
+    name = wrapped(str(row.therapy).replace("_", " "), letters, lines)
+    text = f"{name} {row.trials}" if crowded else f"{name}\n{count}, {people}"
     ax.plot(*np.transpose([place, spot]), color="#BBBBBB", linewidth=0.5, zorder=0.5)
-    ax.annotate(f"{name}\n{count}, {people}", spot, fontsize=7, color=INK, va="center",
+    ax.annotate(text, spot, fontsize=size, color=INK, va="center",
                 ha="left" if spot[0] >= 0 else "right", linespacing=1.05, annotation_clip=False,
                 bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"},
                 zorder=2)  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.figures.column import are_stacked, fit_column, is_narrow
 from analysis.figures.limits import axis_limits
 from analysis.figures.style import new_figure, styled, wrapped
 from analysis.tables.numerals import number
@@ -55,8 +56,10 @@ def plot_network_forest(
             ax.locator_params(axis="x", nbins=5)
             for place, (_, row) in zip(range(len(part))[::-1], part.iterrows(), strict=True):
                 _line(ax, place, row, limit, digits)
-            names = [wrapped(str(name).replace("_", " "), 30, lines=1) for name in therapies]
-            ax.set_yticks(range(len(part))[::-1], names if position == 0 else [""] * len(part))
+            letters, lines = (16, 2) if is_narrow(ax) else (30, 1)
+            names = [wrapped(str(name).replace("_", " "), letters, lines) for name in therapies]
+            named = position == 0 or are_stacked(axes)
+            ax.set_yticks(range(len(part))[::-1], names if named else [""] * len(part))
             ax.tick_params(axis="y", length=0)
             ax.spines["left"].set_visible(False)
             ax.set_ylim(-0.8, len(part) - 0.2)
@@ -64,6 +67,7 @@ def plot_network_forest(
             _texts(ax, len(part) - 0.3, f"relief ({100 * level:g} % CI)", "trials (n)", SOFT)
             scale = f"{unit}; → better" if unit else "→ better"
             ax.set_xlabel(f"Relief against {wrapped(comparator, 24, lines=2)}\n({scale})")
+        fit_column(axes[0])
     return list(axes)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.figures.column import fit_column, is_narrow
 from analysis.figures.limits import axis_limits
 from analysis.figures.style import new_figure, styled, wrapped
 from analysis.tables import number
@@ -16,6 +19,8 @@ TRIAL = "#0072B2"
 # Points of type from the edge of the panel to the right ends of its columns, the last by its widest text.
 ENDS = {"effect": 100.0, "weight": 134.0}
 GAP, LETTER = 10.0, 4.9
+# Share of those in a journal's column, which has no room for weights in numbers; the squares show them.
+SMALLER = 0.85
 # Area of the square of a trial in square points: the least, and what a weight of 100 % adds.
 SMALLEST, LARGEST = 12.0, 260.0
 # Place of the heads of the columns, in rows.
@@ -57,22 +62,23 @@ def plot_pooled_forest(
         ax = new_figure(width_mm=170, height_mm=height)[1][0]
     limit = axis_limits(shown["estimate"], shown["conf_low"], shown["conf_high"])
     patients = [_patients(row) for _, row in shown.iterrows()]
-    ends = {**ENDS, "n": ENDS["weight"] + GAP + LETTER * max(map(len, [*patients, "patients"]))}
+    columns = _columns(ax, patients)
     with styled():
         ax.axvline(0, color="#999999", linewidth=0.8, zorder=0)
         for people, (_, row) in zip(patients, shown.iterrows(), strict=True):
             _DRAWN[row["row"]](ax, row["place"], row, limit)
-            _texts(ax, row["place"], row, digits, people, ends)
+            _texts(ax, row["place"], row, digits, people, columns)
         for column, words in (
             ("effect", f"effect ({100 * level:g} % CI)"), ("weight", "weight"), ("n", "patients"),
         ):  # fmt: skip
-            _text(ax, TOP, ends[column], words, False, SOFT)
+            _text(ax, TOP, columns, column, words, False, SOFT)
         _blocks(ax, shown, grouped="group" in frame)
         _frame(ax, shown, limit)
         note = "" if "group" in frame else str(shown["note"].iloc[-1])
         below, above = favours
         sides = f"← {below} better    {above} better →" if below and above else ""
         ax.set_xlabel("\n".join(text for text in (axis, sides, note) if text))
+        fit_column(ax)
     return ax
 
 
@@ -88,6 +94,15 @@ def _placed(frame: pd.DataFrame) -> pd.DataFrame:
         parts.append(pd.concat([trials, rest]).assign(place=places))
         place = places[-1] - 1.6
     return pd.concat(parts, ignore_index=True)
+
+
+def _columns(ax: Axes, patients: Sequence[str]) -> dict[str, float]:
+    """Right ends of the columns of text, and the size of its type."""
+    longest = max(map(len, [*patients, "patients"]))
+    if is_narrow(ax):
+        before = SMALLER * ENDS["effect"]
+        return {"effect": before, "n": before + SMALLER * (GAP / 2 + LETTER * longest), "type": SMALLER * 7.5}
+    return {**ENDS, "n": ENDS["weight"] + GAP + LETTER * longest, "type": 7.5}
 
 
 def _trial(ax: Axes, place: float, row: pd.Series, limit: tuple[float, float]) -> None:
@@ -136,24 +151,27 @@ def _patients(row: pd.Series) -> str:
 
 
 def _texts(
-    ax: Axes, place: float, row: pd.Series, digits: int, patients: str, ends: dict[str, float]
+    ax: Axes, place: float, row: pd.Series, digits: int, patients: str, columns: dict[str, float]
 ) -> None:
     interval = f"({number(row['conf_low'], digits)} to {number(row['conf_high'], digits)})"
     bold = row["row"] == "pooled"
     if row["row"] == "prediction":
         text = interval if np.isfinite(row["conf_low"]) else "cannot be told"
-        _text(ax, place, ends["effect"], text, bold)
+        _text(ax, place, columns, "effect", text, bold)
         return
-    _text(ax, place, ends["effect"], f"{number(row['estimate'], digits)} {interval}", bold)
-    _text(ax, place, ends["weight"], f"{row['weight']:.0f} %", bold)
-    _text(ax, place, ends["n"], patients, bold)
+    _text(ax, place, columns, "effect", f"{number(row['estimate'], digits)} {interval}", bold)
+    _text(ax, place, columns, "weight", f"{row['weight']:.0f} %", bold)
+    _text(ax, place, columns, "n", patients, bold)
 
 
-def _text(ax: Axes, place: float, end: float, words: str, bold: bool, colour: str = INK) -> None:
-    if words:
-        ax.annotate(words, (1, place), xycoords=("axes fraction", "data"), xytext=(end, 0),
-                    textcoords="offset points", ha="right", va="center", fontsize=7.5, color=colour,
-                    fontweight="bold" if bold else "normal", annotation_clip=False)  # fmt: skip
+def _text(
+    ax: Axes, place: float, columns: dict[str, float], column: str, words: str, bold: bool,
+    colour: str = INK,
+) -> None:  # fmt: skip
+    if words and column in columns:
+        ax.annotate(words, (1, place), xycoords=("axes fraction", "data"), xytext=(columns[column], 0),
+                    textcoords="offset points", ha="right", va="center", fontsize=columns["type"],
+                    color=colour, fontweight="bold" if bold else "normal", annotation_clip=False)  # fmt: skip
 
 
 def _blocks(ax: Axes, shown: pd.DataFrame, grouped: bool) -> None:
@@ -174,7 +192,8 @@ def _blocks(ax: Axes, shown: pd.DataFrame, grouped: bool) -> None:
 def _frame(ax: Axes, shown: pd.DataFrame, limit: tuple[float, float]) -> None:
     ax.set_xlim(*limit)
     ax.set_ylim(shown["place"].min() - 1.3, TOP + 0.6)
-    ax.set_yticks(shown["place"], [wrapped(str(name), 34, lines=1) for name in shown["study"]])
-    ax.tick_params(axis="y", length=0)
+    letters, size = (15, 7) if is_narrow(ax) else (34, 8)
+    ax.set_yticks(shown["place"], [wrapped(str(name), letters, lines=1) for name in shown["study"]])
+    ax.tick_params(axis="y", length=0, labelsize=size)
     ax.spines["left"].set_visible(False)
     ax.locator_params(axis="x", nbins=6)

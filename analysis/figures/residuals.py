@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.figures.column import fit_column
 from analysis.figures.style import Labels, new_figure, say_simulated, styled, wrapped
 
 SOFT = "#555555"
@@ -53,4 +54,5 @@ def plot_residuals(frame: pd.DataFrame, labels: Labels, ax: Axes | None = None) 
         above = f"{wrapped(labels.measure, 24, lines=1)} above the model"
         ax.set_ylabel(f"Residual (standard deviations;\nup: {above})")
         say_simulated(ax, labels)
+        fit_column(ax)
     return ax

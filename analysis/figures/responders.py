@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.figures.column import are_stacked, fit_column
 from analysis.figures.lanes import draw_lanes, lane_key
 from analysis.figures.limits import axis_limits
 from analysis.figures.style import Labels, new_figure, say_simulated, styled, wrapped
@@ -55,13 +56,14 @@ def plot_responders(
             gaps = rows[rows["quantity"] == "risk_difference"]
             ends = (100 * gaps[name] for name in ("estimate", "conf_low", "conf_high"))
             axes[1].set_xlim(*axis_limits(*ends))
-            draw_lanes(axes[1], gaps, therapies, labels, MARKERS, scale=100, named=False)
+            draw_lanes(axes[1], gaps, therapies, labels, MARKERS, scale=100, named=are_stacked(axes))
             against = wrapped(labels.comparator, 24, lines=2)
             axes[1].set_xlabel(f"Difference from {against},\npercentage points (→ better)")
             axes[1].axvline(0, color="#999999", linewidth=0.8, zorder=0)
         level = f"{100 * labels.level:g} % confidence intervals"
         lane_key(axes[0], MARKERS, f"How those not seen are counted; bars: {level}")
         say_simulated(axes[0], labels)
+        fit_column(axes[0])
     return list(axes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.figures.column import are_stacked, fit_column
 from analysis.figures.lanes import draw_lanes, lane_key
 from analysis.figures.limits import axis_limits
 from analysis.figures.style import Labels, new_figure, say_simulated, styled, wrapped
@@ -49,10 +50,11 @@ def plot_strategies(
             part = rows[rows["horizon"] == horizon]
             ax.set_xlim(*axis_limits(rows["estimate"], rows["conf_low"], rows["conf_high"]))
             ax.axvline(0, color="#999999", linewidth=0.8, zorder=0)
-            draw_lanes(ax, part, therapies, labels, known, named=position == 0)
+            draw_lanes(ax, part, therapies, labels, known, named=position == 0 or are_stacked(axes))
             ax.set_title(f"{horizon.capitalize()} term", loc="left", fontsize=8.5, fontweight="bold")
             ax.set_xlabel(f"Relief {against}\n({labels.unit}; → better)")
         level = f"{100 * labels.level:g} % confidence intervals"
         lane_key(axes[0], known, f"What is assumed of patients who were gone; bars: {level}", 3)
         say_simulated(axes[0], labels)
+        fit_column(axes[0])
     return list(axes)

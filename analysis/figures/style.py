@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.figures.column import is_narrow, width_mm
 from analysis.instruments import find_instrument
 from analysis.studies.records import Study
 
@@ -142,14 +143,19 @@ def say_simulated(axes: Axes, labels: Labels, top: bool = False) -> None:
     if not labels.simulated:
         return
     figure = axes.figure
-    place = (0.005, 0.995, "left", "top") if top else (0.995, 0.005, "right", "bottom")
-    figure.text(place[0], place[1], "Simulated data", ha=place[2], va=place[3], fontsize=7,
-                color="#555555")  # fmt: skip
+    height = figure.get_figheight() * 25.4
+    # 4 mm for the line of text; columns can be tall, and a share of the height be far from the edge.
+    room, margin = min(4 / height, 0.2), 0.5 / height if is_narrow(axes) else 0.005
+    x, y, side, edge, turned, rect = 0.995, margin, "right", "bottom", 0, (0, room, 1, 1 - room)
+    if top:
+        x, y, side, edge, rect = 0.005, 1 - margin, "left", "top", (0, 0, 1, 1 - room)
+    elif is_narrow(axes) and figure.get_supxlabel():
+        # The foot of a column is taken by the name of the axes.
+        y, edge, turned, rect = 0.5, "center", 90, (0, 0, 1 - 4 / width_mm(axes), 1)
+    figure.text(x, y, "Simulated data", ha=side, va=edge, rotation=turned, fontsize=7, color="#555555")
     layout = figure.get_layout_engine()
     if layout is not None:
-        # 4 mm for the line of text.
-        room = min(4 / 25.4 / figure.get_figheight(), 0.2)
-        layout.set(rect=(0, 0 if top else room, 1, 1 - room))
+        layout.set(rect=rect)
 
 
 def rendered(figure: Figure) -> tuple[bytes, bytes]:

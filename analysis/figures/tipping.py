@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from analysis.figures.column import fit_column
 from analysis.figures.panels import Panel, therapy_panels
 from analysis.figures.style import Labels, look_of, say_simulated, styled, wrapped
 from analysis.tables import number
@@ -38,6 +39,7 @@ def plot_tipping(
             _curve(panel, curves, labels)
         _name_axes(panels, f"Missing values worse by ({labels.unit})", _relief(labels))
         say_simulated(panels[0].ax, labels)
+        fit_column(panels[0].ax)
     return [panel.ax for panel in panels]
 
 
@@ -65,6 +67,7 @@ def plot_tipping_surface(
         )  # fmt: skip
         _key(panels[0].ax)
         say_simulated(panels[0].ax, labels)
+        fit_column(panels[0].ax)
     return [panel.ax for panel in panels]
 
 

@@ -31,7 +31,7 @@ def locked(text: str) -> dict[str, str]:
 
 
 def licence_of(name: str) -> str:
-    """Licence that an installed package states: by expression, classifier, free field or the file it brings."""
+    """Licence that a package states: by expression, classifier, free field or the file it brings."""
     try:
         package = distribution(name)
     except PackageNotFoundError:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
+from made_frames import made_curves, made_strategies, made_surfaces
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -12,7 +12,6 @@ from matplotlib.text import Text
 from analysis.figures import plot_strategies, plot_tipping, plot_tipping_surface, save
 from analysis.figures.lanes import draw_lanes
 from analysis.figures.strategies import MARKERS
-from analysis.schema import result_frame
 
 MANY = tuple(f"Therapy {k} with a rather long name" for k in range(20))
 HOSTILE = ("$\\alpha_{x", "<script>alert(1)</script>", "x" * 300, "Ünï $5 & 50 %")
@@ -23,45 +22,6 @@ STUDIES = {
 NAMES = ("strategies", "curve", "surface")
 # A crossing between two points of a straight line.
 EXACT = 1e-9
-
-
-def made_strategies(therapies, comparator, refused=()):
-    """Result frame of every strategy at both horizons."""
-    rows = []
-    for k, therapy in enumerate(therapies):
-        for j, name in enumerate(MARKERS):
-            for horizon in ("short", "long"):
-                if therapy != comparator:
-                    known = {"estimate": 0.5 + k / 10 - j / 9, "conf_low": -0.2, "conf_high": 1.4}
-                    found = {"note": "not estimable: why"} if therapy in refused else known
-                    rows.append({"analysis": "main" if name == "main analysis" else name,
-                                 "quantity": "relief", "horizon": horizon, "therapy": therapy,
-                                 "comparator": comparator, "n_therapy": 40,
-                                 "n_comparator": 41 if comparator else None, **found})  # fmt: skip
-    frame = result_frame(rows)
-    return frame[frame["analysis"] == "main"], frame[frame["analysis"] != "main"]
-
-
-def made_curves(therapies, comparator, slope=-0.25):
-    """Straight lines: relief 1 at no shift, half as wide as high."""
-    shifts = np.linspace(-8, 8, 33)
-    parts = [
-        pd.DataFrame({"therapy": therapy, "shift": shifts, "estimate": 1 + slope * shifts,
-                      "conf_low": 0.5 + slope * shifts, "conf_high": 1.5 + slope * shifts})
-        for therapy in therapies if therapy != comparator
-    ]  # fmt: skip
-    return pd.concat(parts, ignore_index=True) if parts else made_curves(("A",), "").iloc[:0]
-
-
-def made_surfaces(therapies, comparator, height=0.4):
-    own, other = (part.ravel() for part in np.meshgrid(*[np.linspace(-3, 3, 7)] * 2, indexing="ij"))
-    parts = [
-        pd.DataFrame({"therapy": therapy, "shift": own, "comparator_shift": other,
-                      "estimate": height + 0.3 * (other - own)}).assign(
-            conf_low=lambda d: d["estimate"] - 0.5, conf_high=lambda d: d["estimate"] + 0.5)
-        for therapy in therapies if therapy != comparator
-    ]  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
 
 
 def drawn(made, name, therapies, comparator):
