@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.figures.column import whole_figure
 from analysis.figures.style import rendered, styled
 
 # Dots per inch: eight therapies in small panels stay readable.
@@ -82,7 +83,7 @@ def figure_of(picture: Figure | Axes | Sequence[Axes]) -> Figure:
     if isinstance(picture, Figure):
         return picture
     first = picture if isinstance(picture, Axes) else picture[0]
-    return first.figure
+    return whole_figure(first)
 
 
 def digest(figure: Figure) -> str:

@@ -22,6 +22,9 @@ TOOLS = {
     "pytest": ("run.py", '"-m", "pytest"'),
     "setuptools": ("pyproject.toml", 'build-backend = "setuptools'),
     "playwright": ("pyproject.toml", "playwright"),
+    "mypy": ("tests/test_types.py", '"mypy", "--cache-dir"'),
+    "types-pyyaml": ("analysis/studies/yaml_text.py", "import yaml"),
+    "ruff": ("tests/test_types.py", '"ruff", "check"'),
 }
 COPYLEFT = ("AGPL", "GPL-2", "GPL-3", "GPLv2", "GPLv3", "General Public License v")
 

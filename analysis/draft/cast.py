@@ -158,7 +158,8 @@ def _with_chosen_visit(cast: Cast, column: Column | None, start: str | None) -> 
         return cast
     if column.kind == "date":
         found = _by_date(cast, column)
-        days = [sheet.columns[start] for sheet, _ in cast.homes if start in sheet.columns]
+        named = [sheet.columns.get(start or "") for sheet, _ in cast.homes]
+        days = [day for day in named if day is not None]
         return replace(found, start=days[0], start_named=True) if days else found
     levels = levels_of(column, cast.keys)
     if not levels.counts:

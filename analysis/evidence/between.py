@@ -151,7 +151,8 @@ def estimate_between(rows: Joint, spare: tuple[int, int, int], rho_tau: float | 
     if "rho_tau" in names and abs(spread[2]) >= LARGEST:
         notes.append(f"the correlation between trials is at its limit of {spread[2]:+.2f}")
     value = rows.likelihood(spread)[0]
-    return Between(*spread.tolist(), tuple(names), value, "; ".join(notes))
+    short, long, rho = spread.tolist()
+    return Between(short, long, rho, tuple(names), value, "; ".join(notes))
 
 
 def _free(

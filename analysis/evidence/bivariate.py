@@ -250,7 +250,7 @@ class TwoHorizonNetwork:
             **_numbers(estimate[0] - estimate[1], variance, self.df, self.level),
         }  # fmt: skip
         ratio, found = self.retention(therapy, against)
-        row = {**base, "quantity": "retention", "note": gap}
+        row: dict[str, Any] = {**base, "quantity": "retention", "note": gap}
         if found is not None:
             row |= {
                 "estimate": ratio, "conf_low": found.low, "conf_high": found.high,
@@ -316,8 +316,8 @@ def fit_two_horizons(
     place, home = (_places(pair.therapies, chosen) for chosen in (names, [(base,), (base,)]))
     estimate, covariance = np.full(2 * size, np.nan), np.full((2 * size, 2 * size), np.nan)
     estimate[home], estimate[place] = 0.0, coefficients
-    known = sorted([*home, *place])
-    covariance[np.ix_(known, known)] = 0.0
+    joined = sorted([*home, *place])
+    covariance[np.ix_(joined, joined)] = 0.0
     covariance[np.ix_(place, place)] = scale * inverse
     alone = [_alone(part, tau, level) for part, tau in
              zip((kept.short, kept.long), spread[:2], strict=True)]  # fmt: skip

@@ -13,7 +13,7 @@ from scipy import linalg, stats
 from analysis.errors import ModelError
 from analysis.evidence.contrasts import Contrasts
 from analysis.evidence.direct import therapy_evidence
-from analysis.evidence.network import Model, Network, inference, whitened
+from analysis.evidence.network import Model, Network, check_options, inference, whitened
 from analysis.evidence.tau_squared import Heterogeneity, TauMethod, heterogeneity_of
 from analysis.schema import Horizon, result_frame
 
@@ -167,13 +167,14 @@ def fit_components(
     Raises
     ------
     ModelError
-        No therapy has the inactive component, an interaction that no trial has, or nothing to
-        estimate.
+        No therapy has the inactive component, an interaction that no trial has, nothing to
+        estimate, or an option that does not exist.
 
     References
     ----------
     Welton et al. 2009, Am J Epidemiol 169:1158; Rücker, Petropoulou, Schwarzer 2020, Biom J 62:808.
     """
+    check_options(model, tau2, "z", level)
     parts = sorted({part for name in contrasts.therapies for part in _parts(name, separator)})
     if inactive not in parts:
         raise ModelError(f"No therapy has the component {inactive!r}; there are {', '.join(parts)}.")
@@ -241,7 +242,7 @@ def _additivity(
     """Q of the additive model less Q of the network without that restriction."""
     standard = whitened(contrasts, arms @ _informed(arms))
     small = whitened(contrasts, additive)
-    spread = heterogeneity_of(standard, tau2).tau2 if standard.df else 0.0
+    spread = heterogeneity_of(standard, tau2).tau2
     rows = []
     for value in dict.fromkeys([0.0, spread]):
         q, df = small.q(value) - standard.q(value), small.df - standard.df
@@ -263,7 +264,7 @@ def _membership(
     """1 where a therapy has a component, shape (therapies, components)."""
     known = {*components, inactive}
     for name in therapies:
-        foreign = _parts(name, separator) - known
+        foreign = sorted(_parts(name, separator) - known)
         if foreign:
             raise ModelError(f"{name!r} has the component {', '.join(foreign)}, which no trial has.")
     return np.array([

@@ -56,15 +56,16 @@ class Contrasts:
     n: Array
     measure: str = "relief"
     unit: str = ""
-    n_comparator: Array | None = field(default=None)
+    n_comparator: Array = field(default_factory=lambda: np.array(np.nan))
 
     def __post_init__(self) -> None:
         k = len(self.study)
         for name in ("study", "therapy", "comparator"):
             object.__setattr__(self, name, tuple(str(text) for text in getattr(self, name)))
         for name in ("effect", "covariance", "n", "n_comparator"):
-            value = getattr(self, name)
-            given = np.full(k, np.nan) if value is None else np.array(value, dtype=np.float64)
+            given = np.array(getattr(self, name), dtype=np.float64)
+            if name == "n_comparator" and given.ndim == 0:
+                given = np.full(k, given)
             given.setflags(write=False)
             object.__setattr__(self, name, given)
         _check_shapes(self)

@@ -43,9 +43,9 @@ def se_from_limit(
 def se_from_p(difference: ArrayLike, p_value: ArrayLike, df: ArrayLike = np.inf) -> Array:
     """Standard error from a difference and its two-sided p-value, |d| / z_{1 − p/2}."""
     p = np.asarray(p_value, dtype=np.float64)
-    if np.any((p <= 0) | (p >= 1)):
+    for wrong in p[(p <= 0) | (p >= 1)]:
         raise ModelError(
-            f"A p-value of {float(np.ravel(p)[0]):g} says nothing about a standard error: it must "
+            f"A p-value of {wrong:g} says nothing about a standard error: it must "
             "lie between 0 and 1. Leave it out where only a bound is printed."
         )
     return np.abs(np.asarray(difference, dtype=np.float64)) / stats.t.isf(p / 2, df)

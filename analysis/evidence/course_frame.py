@@ -101,6 +101,7 @@ def points_frame(fit: TimeCourse, alpha: float = 0.05) -> pd.DataFrame:
     direct = rows[rows["comparator"] == fit.followups.reference]
     turned = rows[rows["therapy"] == fit.followups.reference]
     turned = turned.assign(therapy=turned["comparator"], effect=-turned["effect"])
+    turned = turned.rename(columns={"n_therapy": "n_comparator", "n_comparator": "n_therapy"})
     both = pd.concat([direct, turned], ignore_index=True).rename(columns={"effect": "estimate"})
     half = stats.norm.isf(alpha / 2) * both["se"]
     both = both.assign(
@@ -116,13 +117,25 @@ def _method(fit: TimeCourse) -> str:
 
 
 def _counts(fit: TimeCourse, therapy: str) -> dict[str, int | None]:
-    """Most patients seen in each arm at any visit, summed over the trials of the therapy."""
-    rows = fit.followups.rows[fit.followups.rows["therapy"] == therapy]
-    counts: dict[str, int | None] = {}
-    for name in ("n_therapy", "n_comparator"):
-        known = name in rows and rows[name].notna().all() and len(rows)
-        counts[name] = int(rows.groupby("study")[name].max().sum()) if known else None
-    return counts
+    """Patients with the therapy, and with the reference, in the trials of the therapy."""
+    about = fit.followups.about(therapy)
+    return {
+        "n_therapy": _patients(about, therapy),
+        "n_comparator": _patients(about, fit.followups.reference),
+    }
+
+
+def _patients(rows: pd.DataFrame, name: str) -> int | None:
+    """Most patients of an arm seen at any visit, summed over trials; None where one does not say."""
+    arms = [
+        rows.loc[rows[role] == name, ["study", f"n_{role}"]].set_axis(["study", "n"], axis=1)
+        for role in ("therapy", "comparator") if f"n_{role}" in rows
+    ]  # fmt: skip
+    known = pd.concat(arms) if arms else pd.DataFrame({"study": [], "n": []})
+    seen = int((rows["therapy"] == name).sum() + (rows["comparator"] == name).sum())
+    if len(known) < seen or known["n"].isna().any():
+        return None
+    return int(known.groupby("study")["n"].max().sum())
 
 
 def _notes(fit: TimeCourse) -> dict[str, str]:

@@ -184,9 +184,10 @@ def _inside(
     spread: Spread, outcome: str, windows: Windows, horizon: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     tables = (spread.outcomes[spread.outcomes["kind"] != "baseline"], spread.contrasts)
-    return tuple(
+    arms, differences = (
         nearest_visits(table[table["outcome"] == outcome], windows, horizon) for table in tables
-    )  # type: ignore[return-value]
+    )
+    return arms, differences
 
 
 def _ranked(

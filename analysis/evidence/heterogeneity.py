@@ -224,7 +224,8 @@ def q_profile(y: Array, v: Array, x: Array, alpha: float = 0.05) -> tuple[float,
     """
     df = x.shape[0] - x.shape[1]
     ends = stats.chi2.isf([alpha / 2, 1 - alpha / 2], df)
-    return tuple(generalised_q_root(y, v, x, float(end)) for end in ends)
+    low, high = (generalised_q_root(y, v, x, float(end)) for end in ends)
+    return low, high
 
 
 def typical_variance(v: Array, x: Array) -> float:

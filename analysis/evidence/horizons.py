@@ -122,9 +122,9 @@ def pair_horizons(
     are against, and ρV where the horizons are equally precise. Arms seen at one horizon only are
     tied to the other through the arms that both have.
     """
-    for part, name in ((short, "short"), (long, "long")):
-        if part is None:
-            raise ModelError(f"There are no trials at the {name} horizon: pool the other one alone.")
+    if short is None or long is None:
+        name = "short" if short is None else "long"
+        raise ModelError(f"There are no trials at the {name} horizon: pool the other one alone.")
     cross = np.zeros((len(short), len(long)))
     late = set(long.study)
     for study in short.studies:

@@ -13,7 +13,8 @@ from scipy import linalg, stats
 from analysis.errors import ModelError
 from analysis.evidence.contrasts import Contrasts
 from analysis.evidence.direct import direct_evidence
-from analysis.evidence.network import Network, whitened
+from analysis.evidence.network import Network, fit_network, whitened
+from analysis.evidence.pieces import require_one_piece
 from analysis.evidence.tau_squared import TauMethod, Whitened, heterogeneity_of
 
 Array = NDArray[np.float64]
@@ -57,6 +58,11 @@ def decompose_q(contrasts: Contrasts) -> pd.DataFrame:
         `term` ("total", "within designs", "between designs", then each design as "a:b"), `q`, `df`,
         `p_value` (NaN without degrees of freedom).
 
+    Raises
+    ------
+    ModelError
+        A network in pieces.
+
     References
     ----------
     Krahn, Binder, König 2013, BMC Med Res Methodol 13:35.
@@ -84,12 +90,17 @@ def design_by_treatment(contrasts: Contrasts, tau2: TauMethod | float = "DL") ->
     tau2 : {"DL", "REML", "ML", "PM"} or float
         Variance between trials of one design.
 
+    Raises
+    ------
+    ModelError
+        A network in pieces, or an unknown method.
+
     References
     ----------
     Higgins et al. 2012, Res Synth Methods 3:98; Jackson et al. 2014, Stat Med 33:3639.
     """
     total, saturated = _consistent(contrasts), _by_design(contrasts)
-    within = heterogeneity_of(saturated, tau2 if saturated.df else 0.0).tau2
+    within = heterogeneity_of(saturated, tau2).tau2
     q, df = total.q(within) - saturated.q(within), total.df - saturated.df
     return DesignTest(q, df, float(stats.chi2.sf(q, df)) if df else np.nan, within)
 
@@ -102,8 +113,9 @@ def node_split(network: Network, method: Split = "back-calculation") -> pd.DataF
     network : Network
     method : {"back-calculation", "refit"}
         Back-calculation takes the direct estimate out of the network's, 1/v_ind = 1/v_nma − 1/v_dir,
-        at the network's τ². Refit gives trials that hold both therapies a coefficient of their own
-        for the difference and estimates τ² again.
+        at the network's τ². Standard errors are those of the model: Hartung and Knapp's factor, which
+        would break the sum, is left out. Refit gives trials that hold both therapies a coefficient
+        of their own for the difference and estimates τ² again.
 
     Returns
     -------
@@ -120,7 +132,8 @@ def node_split(network: Network, method: Split = "back-calculation") -> pd.DataF
     if method not in ("back-calculation", "refit"):
         raise ModelError(f"method is {method!r}; it can be back-calculation or refit.")
     pooled = direct_effects(network)
-    rows = pooled.merge(_network_rows(network, pooled), on=["therapy", "comparator"])
+    plain = fit_network(network.contrasts, network.reference, model=network.model, tau2=network.tau2)
+    rows = pooled.merge(_network_rows(plain, pooled), on=["therapy", "comparator"])
     split = _back_calculated(rows) if method == "back-calculation" else _refitted(network, rows)
     table = rows.join(split)
     statistic = table["difference"] / table["difference_error"]
@@ -214,6 +227,7 @@ def _refitted(network: Network, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _consistent(contrasts: Contrasts) -> Whitened:
+    require_one_piece(contrasts)
     return whitened(contrasts, contrasts.design(contrasts.therapies)[:, 1:])
 
 

@@ -15,10 +15,10 @@ from analysis.evidence.contrasts import Contrasts
 from analysis.evidence.direct import all_patients, direct_between, direct_evidence, therapy_evidence
 from analysis.evidence.pieces import require_one_piece
 from analysis.evidence.tau_squared import (
-    ESTIMATORS,
     Heterogeneity,
     TauMethod,
     Whitened,
+    check_tau2,
     heterogeneity_of,
     whiten,
 )  # fmt: skip
@@ -227,7 +227,7 @@ def fit_network(
     ----------
     Rücker 2012, Res Synth Methods 3:312; White et al. 2012, Res Synth Methods 3:111.
     """
-    _check_options(model, tau2, test, level)
+    check_options(model, tau2, test, level)
     require_one_piece(contrasts)
     therapies = contrasts.therapies
     base = _reference(contrasts, reference)
@@ -299,18 +299,16 @@ def _reference(contrasts: Contrasts, reference: str | None) -> str:
         known = therapy_evidence(contrasts)
         return max(known, key=lambda name: known[name].trials)
     if reference not in contrasts.therapies:
-        known = ", ".join(contrasts.therapies)
-        raise ModelError(f"No trial has the reference {reference!r}; there are {known}.")
+        names = ", ".join(contrasts.therapies)
+        raise ModelError(f"No trial has the reference {reference!r}; there are {names}.")
     return reference
 
 
-def _check_options(model: Any, tau2: Any, test: Any, level: float) -> None:
+def check_options(model: Any, tau2: Any, test: Any, level: float) -> None:
+    """Refuse options of a network that do not exist."""
     for name, value, known in (("model", model, ("random", "common")), ("test", test, TESTS)):
         if value not in known:
             raise ModelError(f"{name} is {value!r}; it can be {', '.join(known)}.")
-    if isinstance(tau2, str) and tau2 not in ESTIMATORS:
-        raise ModelError(f"tau2 is {tau2!r}; it can be {', '.join(ESTIMATORS)}, or a number.")
-    if not isinstance(tau2, str) and not (np.isfinite(tau2) and tau2 >= 0):
-        raise ModelError(f"tau2 is {tau2}: a variance is 0 or more.")
+    check_tau2(tau2)
     if not 0 < level < 1:
         raise ModelError(f"level is {level}: it lies between 0 and 1, such as 0.95.")

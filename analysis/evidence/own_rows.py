@@ -60,8 +60,11 @@ def own_contrasts(
         The study has no comparator, or relief is not estimable at a horizon.
     """
     _check(study, names)
-    asked = {question.horizon: question for question in questions_of(study, relief.model.visits)
-             if question.quantity == "relief" and question.horizon}  # fmt: skip
+    questions = questions_of(study, relief.model.visits)
+    asked: dict[Horizon, Question] = {
+        question.horizon: question for question in questions
+        if question.quantity == "relief" and question.horizon
+    }  # fmt: skip
     compared = [_compared(relief, study, asked[horizon]) for horizon in HORIZONS]
     matrix = [
         _row(relief, study.comparator, name, asked[horizon])

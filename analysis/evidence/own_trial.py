@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -170,14 +171,21 @@ def place_trial(
     Raises
     ------
     ModelError
-        The trial has no therapy in common with the published network, or is in it already.
+        The trial has no therapy in common with the published network, nothing joins its therapies
+        to the reference at either horizon, or it is in the network already.
     """
     if len(set(own.therapies) & set(published.therapies)) < 1:
         raise ModelError(
             f"The trial compares {', '.join(own.therapies)}, none of which is in the published "
             f"network ({', '.join(published.therapies)}): name its therapies as the network does."
         )
-    options = {"rho_tau": rho_tau, "test": test, "level": level}
-    before = fit_two_horizons(published, reference, **options)
-    after = fit_two_horizons(published.joined(own), before.reference, **options)
+    fit = partial(fit_two_horizons, rho_tau=rho_tau, test=test, level=level)
+    before = fit(published, reference)
+    after = fit(published.joined(own), before.reference)
+    if not set(own.studies) <= set(after.pair.studies):
+        raise ModelError(
+            f"No published trial joins {', '.join(own.therapies)} to {before.reference} at either "
+            "horizon, so there is no published answer beside the trial's: choose a reference that "
+            "is joined to one of them."
+        )
     return Placement(own, before, after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,19 @@ INTERVAL_WORDS = {
     "normal": "normal interval", "t": "t interval", "hartung-knapp": "Hartung-Knapp interval",
     "hartung-knapp-floor": "Hartung-Knapp interval with factor at least 1",
 }  # fmt: skip
+
+
+class Words(TypedDict, total=False):
+    """Words of `MetaAnalysis.tidy` that say what was pooled."""
+
+    therapy: str
+    comparator: str
+    measure: str
+    quantity: Quantity
+    horizon: Horizon
+    visit: str
+    week: float
+    certainty: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.errors import ModelError
 from analysis.evidence.certainty import certainty_of
 from analysis.evidence.comparisons import direct_comparisons
 from analysis.evidence.contrasts import Contrasts
@@ -112,6 +113,11 @@ def answers_forest(
         )
         told = (rows["row"] != "prediction") | rows["conf_low"].notna()
         frames.append(rows[rows["row"] == "trial"] if entries.k == 1 else rows[told])
+    if not frames:
+        raise ModelError(
+            f"No trial asked any of these questions at the horizon {horizon!r}, so there is nothing to "
+            "draw: show the table of answers, or ask for short or long."
+        )
     return pd.concat(frames, ignore_index=True)
 
 

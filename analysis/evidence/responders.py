@@ -51,7 +51,13 @@ def responder_effects(published: Published, measure: Ratio = "RR") -> pd.DataFra
     arms = published.arms[["study", "arm", "therapy", "role"]]
     rows = published.responders.merge(arms, on=["study", "arm"], how="left")
     frames = [_from_arms(_counted(rows), measure), _as_printed(rows, arms, measure)]
-    every = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+    found = [frame for frame in frames if len(frame)]
+    if not found:
+        return pd.DataFrame(columns=list(RESPONDER_COLUMNS))
+    every = pd.concat(found, ignore_index=True)
+    # The first is that of the arms.
+    every = every.drop_duplicates(["study", "arm", "against", "definition", "week"])
+    every = every.reset_index(drop=True)
     every.insert(1, "label", [published.label(study) for study in every["study"]])
     return every[list(RESPONDER_COLUMNS)]
 
@@ -79,7 +85,8 @@ def _from_arms(arms: pd.DataFrame, measure: Ratio) -> pd.DataFrame:
         Counts(pairs["events"], pairs["n"]), Counts(pairs["events_c"], pairs["n_c"])
     )
     return pd.DataFrame({
-        "study": pairs["study"], "therapy": pairs["therapy"], "comparator": pairs["therapy_c"],
+        "study": pairs["study"], "arm": pairs["arm"], "against": pairs["arm_c"],
+        "therapy": pairs["therapy"], "comparator": pairs["therapy_c"],
         "definition": pairs["definition"], "week": pairs["week"], "effect": effect.estimate,
         "std_error": np.sqrt(effect.variance), "n_therapy": pairs["n"],
         "n_comparator": pairs["n_c"], "how": pairs["how"],
@@ -95,7 +102,8 @@ def _as_printed(rows: pd.DataFrame, arms: pd.DataFrame, measure: Ratio) -> pd.Da
     printed = printed.merge(names, on=["study", "against"], how="left")
     logs = {name: np.log(printed[name]) for name in ("risk_ratio", "conf_low", "conf_high")}
     return pd.DataFrame({
-        "study": printed["study"], "therapy": printed["therapy"],
+        "study": printed["study"], "arm": printed["arm"], "against": printed["against"],
+        "therapy": printed["therapy"],
         "comparator": printed["comparator"], "definition": printed["definition"],
         "week": printed["week"], "effect": logs["risk_ratio"],
         "std_error": se_from_interval(logs["conf_low"], logs["conf_high"]),

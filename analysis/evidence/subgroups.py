@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from analysis.errors import ModelError
 from analysis.evidence.entries import Entries
 from analysis.evidence.heterogeneity import Tau2, estimate_tau2, weighted
 from analysis.evidence.pairwise import meta_regression, pool
-from analysis.evidence.pooled import Interval, MetaAnalysis
+from analysis.evidence.pooled import Interval, MetaAnalysis, Words
 
 Array = NDArray[np.float64]
 
@@ -56,7 +57,7 @@ class Subgroups:
         pairs = zip(self.groups, frames, strict=True)
         return pd.concat([frame.assign(group=group) for group, frame in pairs], ignore_index=True)
 
-    def tidy(self, *, alpha: float = 0.05, **words: str) -> pd.DataFrame:
+    def tidy(self, *, alpha: float = 0.05, **words: Unpack[Words]) -> pd.DataFrame:
         """Rows of a result frame; the group stands in `estimand`. Words as in `MetaAnalysis.tidy`."""
         parts = [
             fit.tidy(alpha=alpha, estimand=f"mean over trials: {group}", **words).iloc[:1]

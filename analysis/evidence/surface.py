@@ -135,10 +135,10 @@ def grid(followups: Followups, course: Course, white: Array, sizes: tuple[int, i
     if ends is None:
         return solve(moments, h, None)
     shares = np.linspace(*ends, sizes[1] if ends[0] < ends[1] else 1)
-    repeated = Moments(
-        tuple(np.repeat(one, len(shares), 0) for one in moments.blocks),
-        tuple(np.repeat(one, len(shares), 0) for one in moments.right), moments.total,
+    a, b, c, u, v = (
+        np.repeat(one, len(shares), 0) for one in (*moments.blocks, *moments.right)
     )  # fmt: skip
+    repeated = Moments((a, b, c), (u, v), moments.total)
     return solve(repeated, np.repeat(h, len(shares)), np.tile(shares, len(h)))
 
 

@@ -147,16 +147,16 @@ def synthesise(
     ModelError
         A horizon without trials, or a reference that no trial has.
     """
-    found = tuple(
+    soon, later = (
         published_effects(published, outcome, horizon, windows=windows, selection=selection)
         for horizon in HORIZONS
     )
-    pair = pair_horizons(found[0].contrasts, found[1].contrasts, rho)
-    alone = tuple(
+    pair = pair_horizons(soon.contrasts, later.contrasts, rho)
+    short, long = (
         fit_network(piece_of(part, reference), reference) for part in (pair.short, pair.long)
     )
     fit = fit_two_horizons(pair, reference)
-    return Synthesis(published, windows, found, pair, fit, alone)  # type: ignore[arg-type]
+    return Synthesis(published, windows, (soon, later), pair, fit, (short, long))
 
 
 def side_by_side(*syntheses: Synthesis) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ def contrasts_from_arms(
     """
     table = _columns(arms, ("study", "therapy"), ("mean", "sd", "n"))
     _check_arms(table)
-    sign = -1.0 if direction == "lower_is_better" else 1.0
+    sign = _sign(direction)
     first = ~table.duplicated("study").to_numpy()
     base = table.groupby("study", sort=False).transform("first")
     variance = (table["sd"] ** 2 / table["n"]).to_numpy()
@@ -89,8 +90,8 @@ def contrasts_from_pairs(
     cov(y_ac, y_bc) = (v_ac + v_bc − v_ab) / 2.
     """
     table = _columns(pairs, ("study", "therapy", "comparator"), ("effect", "std_error"))
-    table["n"] = pd.to_numeric(pairs["n"]).to_numpy() if "n" in pairs else np.nan
-    sign = -1.0 if direction == "lower_is_better" else 1.0
+    table["n"] = _sizes(pairs) if "n" in pairs else np.nan
+    sign = _sign(direction)
     blocks = [_one_trial(str(name), part) for name, part in table.groupby("study", sort=False)]
     kept = pd.concat([rows for rows, _ in blocks], ignore_index=True)
     covariance = np.zeros((len(kept), len(kept)))
@@ -103,6 +104,24 @@ def contrasts_from_pairs(
         sign * kept["effect"].to_numpy(), covariance, kept["n"].to_numpy(), measure, unit,
         kept["n_comparator"].to_numpy(),
     )  # fmt: skip
+
+
+def _sign(direction: str) -> float:
+    """What turns a difference so that positive is more relief."""
+    if direction not in get_args(Direction):
+        raise ModelError(f"direction is {direction!r}; it can be {', '.join(get_args(Direction))}.")
+    return -1.0 if direction == "lower_is_better" else 1.0
+
+
+def _sizes(pairs: pd.DataFrame) -> Array:
+    """Patients of each pair; missing where the frame has nothing, which is not a word."""
+    n = pd.to_numeric(pairs["n"], errors="coerce").to_numpy(dtype=np.float64)
+    for row in np.flatnonzero(np.isnan(n) & pairs["n"].notna().to_numpy()):
+        raise ModelError(
+            f"{pairs['study'].iloc[row]} has {str(pairs['n'].iloc[row])!r} for n of "
+            f"{pairs['therapy'].iloc[row]}: give a number, or leave it empty."
+        )
+    return n
 
 
 def _one_trial(study: str, part: pd.DataFrame) -> tuple[pd.DataFrame, Array]:

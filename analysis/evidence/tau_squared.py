@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, optimize, stats
 
+from analysis.errors import ModelError
+
 Array = NDArray[np.float64]
 TauMethod = Literal["REML", "ML", "DL", "PM"]
+TauSource = Literal[TauMethod, "fixed"]
 
 # Points of the first look at a likelihood, which can have several tops, and its reach in units of
 # the smallest and largest within-trial variance.
@@ -62,7 +65,8 @@ class Whitened:
             Of the turned rows, before weights.
         """
         weight = 1 / (1 + tau2 * self.between)
-        factor = np.linalg.cholesky(self.x.T @ (weight[:, None] * self.x)).T
+        root = np.linalg.cholesky(self.x.T @ (weight[:, None] * self.x))
+        factor = np.asarray(root.T, dtype=np.float64)
         coefficients = linalg.cho_solve((factor, False), self.x.T @ (weight * self.y))
         return coefficients, factor, self.y - self.x @ coefficients
 
@@ -104,7 +108,7 @@ class Heterogeneity:
     Attributes
     ----------
     tau2 : float
-    method : str
+    method : {"REML", "ML", "DL", "PM", "fixed"}
         How τ² was estimated, or "fixed" where it was given.
     low, high : float
         Q-profile interval of τ²; NaN where there is nothing to estimate it from.
@@ -115,7 +119,7 @@ class Heterogeneity:
     """
 
     tau2: float
-    method: str
+    method: TauSource
     low: float
     high: float
     q: float
@@ -163,12 +167,13 @@ def heterogeneity_of(
     DL: Jackson, White, Riley 2012, Stat Med 31:3805. REML: Viechtbauer 2005, J Educ
     Behav Stat 30:261. PM: Paule and Mandel 1982. Q profile: Viechtbauer 2007, Stat Med 26:37.
     """
+    check_tau2(method)
     df, q = rows.df, rows.q(0.0)
-    given = not isinstance(method, str)
-    if given:
-        tau2, name = float(method), "fixed"
-    else:
+    name: TauSource = "fixed"
+    if isinstance(method, str):
         tau2, name = (ESTIMATORS[method](rows) if df > 0 else 0.0), method
+    else:
+        tau2 = float(method)
     low, high = q_profile(rows, level)
     return Heterogeneity(
         tau2, name, low, high, q, df, float(stats.chi2.sf(q, df)) if df else np.nan,
@@ -176,12 +181,22 @@ def heterogeneity_of(
     )  # fmt: skip
 
 
+def check_tau2(method: Any) -> None:
+    """Refuse an estimator that does not exist, and a number that is no variance."""
+    if isinstance(method, str):
+        if method not in ESTIMATORS:
+            raise ModelError(f"tau2 is {method!r}; it can be {', '.join(ESTIMATORS)}, or a number.")
+    elif not (np.isfinite(method) and method >= 0):
+        raise ModelError(f"tau2 is {method}: a variance is 0 or more.")
+
+
 def q_profile(rows: Whitened, level: float = 0.95) -> tuple[float, float]:
     """Values of τ² at which Q is an ordinary draw of χ² (NaN without degrees of freedom)."""
     if rows.df < 1:
         return np.nan, np.nan
     tail = (1 - level) / 2
-    return tuple(_where_q_is(rows, float(stats.chi2.isf(p, rows.df))) for p in (tail, 1 - tail))
+    low, high = (_where_q_is(rows, float(stats.chi2.isf(p, rows.df))) for p in (tail, 1 - tail))
+    return low, high
 
 
 def _where_q_is(rows: Whitened, target: float) -> float:

@@ -54,7 +54,8 @@ def published_visits(
 
 def _course(results: list[Measured]) -> list[tuple[object, ...]]:
     """One result a visit, on the scale and against the comparator of the first."""
-    lead, rows, seen = results[0], [], set()
+    lead, seen = results[0], set()
+    rows: list[tuple[object, ...]] = []
     for one in results:
         if one.scale != lead.scale or one.nodes[0] != lead.nodes[0]:
             continue

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
@@ -29,14 +29,29 @@ MOST_COLUMNS = (3, 2, 1)
 SHORTEST = 12
 
 
+def whole_figure(axes: Axes) -> Figure:
+    """The figure that axes stand in, also where they are drawn in a part of it."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("These axes were removed from their figure: draw into axes that are in one.")
+    return figure
+
+
+def height_of(figure: Figure | SubFigure) -> float:
+    """Height of a figure, or of a part of one, in inches."""
+    if isinstance(figure, Figure):
+        return figure.get_figheight()
+    return float(figure.bbox.height / figure.dpi)
+
+
 def width_mm(ax: Axes) -> float:
     """Width of the figure that an axes stands in, in mm."""
-    return float(_figure(ax).get_figwidth()) * 25.4
+    return float(whole_figure(ax).get_figwidth()) * 25.4
 
 
 def is_narrow(ax: Axes) -> bool:
-    """Whether an axes stands in a figure of a column's width."""
-    return width_mm(ax) < PAGE_MM
+    """Whether an axes stands in a figure of a column's width, and not in a part of another."""
+    return ax.figure is whole_figure(ax) and width_mm(ax) < PAGE_MM
 
 
 def are_stacked(axes: Sequence[Axes]) -> bool:
@@ -50,7 +65,7 @@ def fit_column(ax: Axes) -> None:
 
     Wider figures are left as they are.
     """
-    figure = _figure(ax)
+    figure = whole_figure(ax)
     if not is_narrow(ax):
         return
     for each in figure.axes:
@@ -73,12 +88,6 @@ def _fit(figure: Figure, written: dict[Text, str]) -> None:
         moved += [_rewrap(text, figure, written) for text in figure.texts if text.get_text() != ""]
         if not any(moved):
             return
-
-
-def _figure(ax: Axes) -> Figure:
-    figure = ax.get_figure(root=True)
-    assert figure is not None, "axes without a figure have no size"
-    return figure
 
 
 def _labels(ax: Axes) -> list[Text]:
@@ -156,4 +165,4 @@ def _key_below(ax: Axes) -> None:
     size = legend.get_texts()[0].get_fontsize() if legend.get_texts() else 7
     handles, names = ax.get_legend_handles_labels()
     legend.remove()
-    _figure(ax).legend(handles, names, loc="outside lower left", fontsize=size, ncols=3)
+    whole_figure(ax).legend(handles, names, loc="outside lower left", fontsize=size, ncols=3)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
-from analysis.figures.column import fit_column
+from analysis.figures.column import fit_column, height_of
 from analysis.figures.style import Labels, look_of, say_simulated, styled, wrapped
 
 # Where visits stand closer than this share of the whole time, early weeks get more room.
@@ -144,7 +144,7 @@ def _axis(
 
 
 def _words(
-    figure: Figure, labels: Labels, panels: list[str], therapies: list[str], scale: _Scale,
+    figure: Figure | SubFigure, labels: Labels, panels: list[str], therapies: list[str], scale: _Scale,
     crosses: bool,
 ) -> None:  # fmt: skip
     rooted = " (square-root scale)" if scale.rooted else ""
@@ -154,7 +154,7 @@ def _words(
         f"bars: {100 * labels.level:g} % confidence intervals",
         fontsize=8,
     )
-    figure.supylabel(wrapped(labels.score, int(14 * figure.get_figheight())), fontsize=8)
+    figure.supylabel(wrapped(labels.score, int(14 * height_of(figure))), fontsize=8)
     if labels.comparator in therapies and labels.comparator not in panels:
         line = figure.axes[0].lines[0]
         text = wrapped(labels.comparator, 40, lines=1)

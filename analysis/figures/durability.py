@@ -94,8 +94,8 @@ def _names(ax: Axes, points: pd.DataFrame, labels: Labels, low: float, high: flo
     for text, name, centre, middle in zip(texts, points["therapy"], centres, placed, strict=True):
         colour = str(look_of(name, labels)["color"])
         ax.plot(*zip(centre, middle, strict=True), color=colour, linewidth=0.6, zorder=1.5)
-        ax.text(*middle, text, ha="center", va="center", fontsize=size, color=colour, linespacing=1.0,
-                zorder=2.5,
+        ax.text(middle[0], middle[1], text, ha="center", va="center", fontsize=size, color=colour,
+                linespacing=1.0, zorder=2.5,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85})  # fmt: skip
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
-from analysis.figures.column import fit_column
+from analysis.figures.column import fit_column, height_of
 from analysis.figures.courses import columns_of
 from analysis.figures.limits import axis_limits
 from analysis.figures.style import COLOURS, MARKERS, styled, wrapped
@@ -169,7 +169,7 @@ def _counted(own: pd.DataFrame) -> str:
 
 
 def _words(
-    figure: Figure, axis: str, comparator: str, clock: str, level: float, halves: bool
+    figure: Figure | SubFigure, axis: str, comparator: str, clock: str, level: float, halves: bool
 ) -> None:
     interval = f"{100 * level:g} % intervals"
     diamond = "\nDiamond and bar at the foot: when it is gone, and its interval" if halves else ""
@@ -177,5 +177,5 @@ def _words(
         f"Weeks {clock}; band and bars: {interval}; dashed: no visit so late or early{diamond}",
         fontsize=8,
     )
-    name = wrapped(f"{axis} against {comparator} (up is better)", int(14 * figure.get_figheight()))
+    name = wrapped(f"{axis} against {comparator} (up is better)", int(14 * height_of(figure)))
     figure.supylabel(name, fontsize=8)

@@ -10,6 +10,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from analysis.figures.column import is_narrow
 from analysis.figures.style import Labels, look_of, new_figure, say_simulated, styled, wrapped
+from analysis.tables.numerals import count
 
 # Millimetres of the page.
 ROW = 8.0
@@ -110,22 +111,17 @@ def _aside(frame: pd.DataFrame, sheet: _Sheet) -> list[str]:
         return []
     reasons, rest = aside[:REASONS_SHOWN], aside[REASONS_SHOWN:]
     shown = zip(reasons["n"], reasons["detail"], strict=True)
-    lines = [_short(f"{_count(n)}  {why}", sheet.reason_letters) for n, why in shown]
+    lines = [_short(f"{count(n)}  {why}", sheet.reason_letters) for n, why in shown]
     if len(rest):
-        lines.append(f"{_count(rest['n'].sum(skipna=False))}  for {len(rest)} more reasons")
-    return [f"Set aside: {_count(aside['n'].sum(skipna=False))}", *lines]
-
-
-def _count(n: object) -> str:
-    """A number of patients, in words where it may not be told."""
-    return "hidden" if pd.isna(n) else f"{int(n):,}"
+        lines.append(f"{count(rest['n'].sum(skipna=False))}  for {len(rest)} more reasons")
+    return [f"Set aside: {count(aside['n'].sum(skipna=False))}", *lines]
 
 
 def _trunk(ax: Axes, frame: pd.DataFrame, aside: list[str], last: float, sheet: _Sheet) -> None:
     """Boxes above: all patients of the file, and those set aside with the reasons."""
     total = frame.loc[frame["stage"] == "in file", "n"].sum(skipna=False)
     ax.plot([6, 6], [10, last], color=SOFT, linewidth=0.8, zorder=0)
-    people = f"In the file: {_count(total)}" + (" patients" if pd.notna(total) else "")
+    people = f"In the file: {count(total)}" + (" patients" if pd.notna(total) else "")
     _box(ax, 0, 1, 46, 9, [people], sheet.type)
     if aside:
         left, top = sheet.aside
@@ -167,4 +163,4 @@ def _line(
         filled = (ROW - 1.6) * share
         ax.add_patch(Rectangle((left, top + ROW - 0.8 - filled), width, filled, facecolor=colour,
                                alpha=0.25, linewidth=0))  # fmt: skip
-        ax.text(left + width / 2, middle, _count(n), ha="center", va="center", fontsize=size, color=INK)
+        ax.text(left + width / 2, middle, count(n), ha="center", va="center", fontsize=size, color=INK)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures.column import fit_column, width_mm
+from analysis.figures.column import fit_column, height_of, width_mm
 from analysis.figures.limits import axis_limits
 from analysis.figures.placing import place_names
 from analysis.figures.style import Labels, look_of, new_figure, say_simulated, styled, wrapped
@@ -78,7 +78,7 @@ def _names(ax: Axes, shown: pd.DataFrame, middle: np.ndarray, labels: Labels) ->
     """Each therapy named beside its point, with the patients behind relief and behind harm."""
     if shown.empty:
         return
-    height = ax.figure.get_figheight() * 25.4
+    height = height_of(ax.figure) * 25.4
     box = np.array([min(width_mm(ax), WIDTH_MM) - 25, min(height, HEIGHT_MM) - 30]) / 25.4 * 72
     start = np.array([ax.get_xlim()[0], ax.get_ylim()[0]])
     scale = box / (np.array([ax.get_xlim()[1], ax.get_ylim()[1]]) - start)
@@ -177,7 +177,7 @@ def plot_harm_kinds(frame: pd.DataFrame, labels: Labels, ax: Axes | None = None)
     return ax
 
 
-def _dot(ax: Axes, row: pd.Series, place: float, look: dict[str, object]) -> None:
+def _dot(ax: Axes, row: pd.Series, place: float, look: dict[str, Any]) -> None:
     if pd.isna(row["conf_low"]):
         return
     known = pd.notna(row["estimate"])

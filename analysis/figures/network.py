@@ -109,7 +109,8 @@ def _edge(ax: Axes, one: Array, other: Array, trials: int) -> None:
             solid_capstyle="butt")  # fmt: skip
     if trials > 1:
         # A third of the way, because many edges cross in the middle.
-        ax.annotate(f"{trials}", one + (other - one) / 3, ha="center", va="center", fontsize=7,
+        x, y = one + (other - one) / 3
+        ax.annotate(f"{trials}", (x, y), ha="center", va="center", fontsize=7,
                     color=INK, zorder=2, bbox={"boxstyle": "round,pad=0.15", "facecolor": "white",
                                                "edgecolor": "none"})  # fmt: skip
 
@@ -123,7 +124,7 @@ def _name(ax: Axes, place: Array, spot: Array, row: Any, crowded: bool) -> None:
     name = wrapped(str(row.therapy).replace("_", " "), letters, lines)
     text = f"{name} {row.trials}" if crowded else f"{name}\n{count}, {people}"
     ax.plot(*np.transpose([place, spot]), color="#BBBBBB", linewidth=0.5, zorder=0.5)
-    ax.annotate(text, spot, fontsize=size, color=INK, va="center",
+    ax.annotate(text, (spot[0], spot[1]), fontsize=size, color=INK, va="center",
                 ha="left" if spot[0] >= 0 else "right", linespacing=1.05, annotation_clip=False,
                 bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"},
                 zorder=2)  # fmt: skip

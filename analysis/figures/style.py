@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine, TightLayoutEngine
+from matplotlib.typing import RcKeyType
 
-from analysis.figures.column import is_narrow, width_mm
+from analysis.figures.column import is_narrow, whole_figure, width_mm
 from analysis.instruments import find_instrument
 from analysis.studies.records import Study
 
@@ -23,7 +26,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (4, 1, 1, 1, 1, 1)))
 COMPARATOR_COLOUR = "#6E6E6E"
-SETTINGS = {
+SETTINGS: dict[RcKeyType, Any] = {
     "font.size": 8.5, "font.family": "DejaVu Sans", "axes.spines.top": False, "axes.spines.right": False,
     "axes.linewidth": 0.7, "axes.labelsize": 8.5, "xtick.labelsize": 8, "ytick.labelsize": 8,
     "legend.fontsize": 8, "legend.frameon": False, "svg.hashsalt": "lasting-relief", "svg.fonttype": "path",
@@ -108,15 +111,17 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(width_mm: float = 165, height_mm: float = 95, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of that size with a row of axes, outside any global state."""
+def new_figure(
+    width_mm: float = 165, height_mm: float = 95, columns: int = 1, rows: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """A figure of that size with its axes row by row, outside any global state."""
     with styled():
         figure = Figure(figsize=(width_mm / 25.4, height_mm / 25.4), layout="constrained", dpi=100)
-        axes = figure.subplots(1, columns, squeeze=False)[0]
-    return figure, list(axes)
+        axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.ravel())
 
 
-def look_of(therapy: str, labels: Labels) -> dict[str, object]:
+def look_of(therapy: str, labels: Labels) -> dict[str, Any]:
     """Colour, marker and line of a therapy; the same in every figure."""
     if therapy == labels.comparator:
         return {"color": COMPARATOR_COLOUR, "marker": "o", "linestyle": "-", "markerfacecolor": "white"}
@@ -142,20 +147,24 @@ def say_simulated(axes: Axes, labels: Labels, top: bool = False) -> None:
     """Simulated data are called simulated inside every figure, at the foot or at the top."""
     if not labels.simulated:
         return
-    figure = axes.figure
+    figure = whole_figure(axes)
     height = figure.get_figheight() * 25.4
     # 4 mm for the line of text; columns can be tall, and a share of the height be far from the edge.
     room, margin = min(4 / height, 0.2), 0.5 / height if is_narrow(axes) else 0.005
-    x, y, side, edge, turned, rect = 0.995, margin, "right", "bottom", 0, (0, room, 1, 1 - room)
+    # Left, foot, right and top of what remains for the axes.
+    x, y, side, edge, turned, rest = 0.995, margin, "right", "bottom", 0, (0.0, room, 1.0, 1.0)
     if top:
-        x, y, side, edge, rect = 0.005, 1 - margin, "left", "top", (0, 0, 1, 1 - room)
+        x, y, side, edge, rest = 0.005, 1 - margin, "left", "top", (0.0, 0.0, 1.0, 1 - room)
     elif is_narrow(axes) and figure.get_supxlabel():
         # The foot of a column is taken by the name of the axes.
-        y, edge, turned, rect = 0.5, "center", 90, (0, 0, 1 - 4 / width_mm(axes), 1)
+        y, edge, turned, rest = 0.5, "center", 90, (0.0, 0.0, 1 - 4 / width_mm(axes), 1.0)
     figure.text(x, y, "Simulated data", ha=side, va=edge, rotation=turned, fontsize=7, color="#555555")
     layout = figure.get_layout_engine()
-    if layout is not None:
-        layout.set(rect=rect)
+    if isinstance(layout, ConstrainedLayoutEngine):
+        # Its rectangle has a width and a height; the other one's ends at the right and the top.
+        layout.set(rect=(rest[0], rest[1], rest[2] - rest[0], rest[3] - rest[1]))
+    elif isinstance(layout, TightLayoutEngine):
+        layout.set(rect=rest)
 
 
 def rendered(figure: Figure) -> tuple[bytes, bytes]:

@@ -114,13 +114,11 @@ def totals(panel: Panel, basis: Array) -> Panel:
     if len(complete):
         groups.append(complete)
     first = np.repeat([group[0] for group in groups], basis.shape[1])
-    summed = {
-        name: np.concatenate([
-            np.tensordot(basis[group], getattr(panel, name)[group], axes=(0, 0)) for group in groups
-        ])
-        for name in ("outcome", "own", "reference")
-    }  # fmt: skip
-    return replace(panel.of(first), **summed)
+    outcome, own, reference = (
+        np.concatenate([np.tensordot(basis[group], rows[group], axes=(0, 0)) for group in groups])
+        for rows in (panel.outcome, panel.own, panel.reference)
+    )
+    return replace(panel.of(first), outcome=outcome, own=own, reference=reference)
 
 
 def impute_each(panel: Panel, parameters: Parameters) -> Array:

@@ -88,7 +88,7 @@ class FittedTrial:
         n = self.patients(therapy, visits)
         if not n:
             return n
-        numbers = [self.patients(name, visits) for name in self.therapies]
+        numbers = [self.patients(name, visits) or 0 for name in self.therapies]
         return None if hide_few(numbers, self.minimum)[self.therapies.index(therapy)] else n
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageMetadata, PackageNotFoundError, distribution
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,19 +41,24 @@ def licence_of(name: str) -> str:
 
 def _stated(package: Distribution) -> str:
     stated = package.metadata
-    if expression := stated.get("License-Expression"):
-        return str(expression)
+    if expression := _field(stated, "License-Expression"):
+        return expression
     classifiers = [text for text in stated.get_all("Classifier") or [] if text.startswith("License")]
     names = [text.removeprefix(_CLASSIFIER) for text in classifiers if text.startswith(_CLASSIFIER)]
     if names:
         return ", ".join(sorted(names))
-    free = (stated.get("License") or "").strip().split("\n")[0]
+    free = _field(stated, "License").strip().split("\n")[0]
     if 0 < len(free) <= _LONGEST:
         return free
     # Not named in the fields: the title of the licence's own text, where the package brings it.
     texts = [package.read_text(f"licenses/{file}") for file in stated.get_all("License-File") or []]
     titles = [title for text in texts if text and len(title := text.strip().split("\n")[0]) <= _LONGEST]
     return ", ".join(titles) or NOT_STATED
+
+
+def _field(stated: PackageMetadata, name: str) -> str:
+    """A field of a package's metadata, empty where it is not there."""
+    return str(next(iter(stated.get_all(name) or []), ""))
 
 
 def page(lock: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from analysis.evidence.claims import sources_of, verdict_counts
@@ -70,7 +72,7 @@ def _certainty(word: object) -> str:
     return "nothing to be certain of" if word == "none" else str(word)
 
 
-def _note(rows: list[tuple[str, ...]]) -> str:
+def _note(rows: Sequence[tuple[str, ...]]) -> str:
     if not rows:
         return "No claim has such a verdict."
     return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import SupportsInt
+
 import pandas as pd
 
 HIDDEN = "hidden: fewer patients than may be told, or a number from which that could be worked out."
@@ -19,9 +21,9 @@ def number(value: float, digits: int = 1) -> str:
     return text.replace("-", "−")
 
 
-def count(n: object) -> str:
+def count(n: SupportsInt | None) -> str:
     """A number of patients, or "hidden" where it may not be told."""
-    return "hidden" if pd.isna(n) else f"{int(n):,}"
+    return "hidden" if n is None or pd.isna(n) else f"{int(n):,}"
 
 
 def p_value(value: float) -> str:

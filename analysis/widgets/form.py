@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -302,9 +303,7 @@ class StudyForm:
         columns = score_columns(plan.cast)
         for outcome, measure in zip(plan.outcomes.kept, measures, strict=True):
             row = measure_row(outcome, measure, visits, columns, self._answer)
-            leave = button(
-                f"Leave out {printable(outcome)[:60]}", lambda outcome=outcome: self._remove(outcome)
-            )
+            leave = button(f"Leave out {printable(outcome)[:60]}", partial(self._remove, outcome))
             leave.disabled = len(measures) < 2
             rows.append(ipywidgets.VBox([row, leave]))
         self.measures.children = rows

@@ -106,6 +106,21 @@ def test_components_that_do_not_exist_are_refused(inactive, interactions, said):
         fit_components(combined(), "usual").combination("acupuncture+moxa")
 
 
+def test_options_that_do_not_exist_are_refused_and_a_given_tau2_is_tested_with():
+    for options, said in (({"model": "fixed"}, "model is 'fixed'"), ({"tau2": "HS"}, "tau2 is 'HS'"),
+                          ({"level": 95}, "level is 95")):  # fmt: skip
+        with pytest.raises(ModelError, match=said):
+            fit_components(combined(), "usual", **options)
+    # Each comparison once: nothing to estimate τ² from, but it was given.
+    once = fit_components(combined().take(range(3)), "usual", tau2=2.0)
+    assert once.additivity["tau2"].tolist() == [0.0, 2.0]
+
+
+def test_components_that_no_trial_has_are_named_in_order():
+    with pytest.raises(ModelError, match="has the component gua sha, heat, which no trial has"):
+        fit_components(combined(), "usual").combination("heat+gua sha")
+
+
 def test_a_component_network_shows_its_test_of_additivity():
     shown = repr(fit_components(combined(extra=6.0, noise=0.3), "usual", model="common"))
     assert "Additive or not: Q" in shown

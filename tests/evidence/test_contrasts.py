@@ -103,6 +103,7 @@ def test_trials_can_be_left_out_and_joined_again():
     ({"therapy": ("z", "x", "y")}, "A compares z with itself"),
     ({"therapy": ("x", "x", "x")}, "B: x against z is there twice"),
     ({"n": np.ones(2)}, "n has shape"),
+    ({"n_comparator": np.ones(2)}, "n_comparator has shape"),
 ])  # fmt: skip
 def test_rows_that_cannot_be_pooled_are_refused_by_name(change, said):
     with pytest.raises(ModelError, match=said):
@@ -130,6 +131,17 @@ def test_pairs_that_do_not_add_up_or_are_missing_are_refused_by_name():
     pairs.loc[pairs.index[-1], "effect"] += 5
     with pytest.raises(ModelError, match="its other pairs give"):
         contrasts_from_pairs(pairs)
+
+
+def test_a_direction_or_a_size_that_cannot_be_meant_is_refused():
+    pairs = pairs_of(ARMS)
+    for made, frame in ((contrasts_from_arms, ARMS), (contrasts_from_pairs, pairs)):
+        with pytest.raises(ModelError, match="direction is 'lower'; it can be lower_is_better"):
+            made(frame, direction="lower")
+    with pytest.raises(ModelError, match=r"A has 'some' for n of .*: give a number, or leave it empty"):
+        contrasts_from_pairs(pairs.assign(n=["some", *pairs["n"].iloc[1:]]))
+    silent = contrasts_from_pairs(pairs.assign(n=[None, *pairs["n"].iloc[1:]]))
+    assert np.isnan(silent.patients("A"))
 
 
 def test_a_frame_without_a_column_or_a_row_is_refused():

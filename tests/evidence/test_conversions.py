@@ -51,6 +51,11 @@ def test_a_p_value_at_its_end_says_nothing(p):
         se_from_p(1.0, p)
 
 
+def test_of_several_p_values_the_impossible_one_is_named():
+    with pytest.raises(ModelError, match=r"A p-value of 1\.5 says nothing"):
+        se_from_p([1.0, 2.0, 3.0], [0.04, np.nan, 1.5])
+
+
 def test_quartiles_of_a_normal_distribution_give_its_moments():
     middle, spread = 40.0, 12.0
     first, third = stats.norm.ppf([0.25, 0.75], middle, spread)

@@ -190,6 +190,21 @@ def test_a_split_by_refitting_is_the_back_calculation_where_trials_have_two_arms
     assert back["difference"].notna().sum() >= 3
 
 
+def test_a_split_does_not_depend_on_how_intervals_are_made(contrasts):
+    plain = node_split(fit_network(contrasts, tau2=6.0))
+    for test in ("t", "hartung-knapp", "hartung-knapp-truncated"):
+        again = node_split(fit_network(contrasts, tau2=6.0, test=test))
+        pd.testing.assert_frame_equal(again, plain)
+
+
+def test_a_given_tau2_is_used_where_no_design_is_repeated(contrasts):
+    once = contrasts.take([0, contrasts.study.index("Trial 05"), contrasts.study.index("Trial 06")])
+    assert design_by_treatment(once).tau2 == 0
+    assert design_by_treatment(once, 6.0).tau2 == 6
+    with pytest.raises(ModelError, match="tau2 is 'HS'; it can be REML"):
+        design_by_treatment(contrasts, "HS")
+
+
 def test_splits_see_a_trial_that_contradicts_the_others(contrasts):
     effect = contrasts.effect.copy()
     odd = contrasts.study.index("Trial 06")
@@ -258,8 +273,9 @@ def test_a_network_in_two_pieces_is_refused_with_its_pieces(arms):
     both = contrasts_from_arms(pd.concat([arms, apart]))
     with pytest.raises(ModelError, match=r"2 pieces that no trial joins: \(1\) acu.*; \(2\) heat, mox"):
         fit_network(both)
-    with pytest.raises(ModelError, match="2 pieces"):
-        network_graph(both)
+    for made in (network_graph, decompose_q, design_by_treatment):
+        with pytest.raises(ModelError, match="2 pieces"):
+            made(both)
     assert pieces(both)[1] == ("heat", "moxibustion")
     assert network_findings(both)["rule"].tolist()[:2] == ["network_in_pieces"] * 2
     assert piece_of(both, "heat").study == ("X",)

@@ -11,6 +11,7 @@ from small_network import small_arms
 
 from analysis.errors import ModelError
 from analysis.evidence.bivariate import fit_two_horizons
+from analysis.evidence.contrasts import Contrasts
 from analysis.evidence.horizons import TwoHorizons, pair_horizons
 from analysis.evidence.own_rows import own_contrasts
 from analysis.evidence.own_trial import place_trial
@@ -122,6 +123,23 @@ def test_a_therapy_that_nobody_published_is_new_and_untested(published, relief, 
     changes = placed.changes().set_index(["horizon", "therapy"]).loc[("short", "moxibustion")]
     assert np.isnan(changes["published"])
     assert np.isfinite(changes["together"])
+
+
+def test_a_trial_that_nothing_joins_to_the_reference_is_refused_in_words():
+    def contrasts(*rows: tuple[str, str, str, float]) -> Contrasts:
+        study, therapy, comparator, effect = zip(*rows, strict=True)
+        size = len(rows)
+        return Contrasts(study, therapy, comparator, np.array(effect), np.eye(size), np.full(size, 50.0))
+
+    known = contrasts(("A", "x", "z", 1.0), ("B", "x", "z", 4.0), ("C", "y", "z", 2.0), ("D", "v", "w", 2.0))
+    mine = contrasts(("Own", "v", "w", 3.0))
+    with pytest.raises(ModelError, match="No published trial joins v, w to z at either horizon"):
+        place_trial(pair_horizons(known, known), pair_horizons(mine, mine), "z")
+    # Joined at one horizon it has a place there, and none at the other.
+    bridged = contrasts(("A", "x", "z", 1.0), ("C", "y", "z", 2.0), ("D", "v", "z", 2.0))
+    placed = place_trial(pair_horizons(bridged, known), pair_horizons(mine, mine), "z")
+    table = placed.changes().set_index("horizon")
+    assert table["share"].notna().to_dict() == {"short": True, "long": False}
 
 
 def test_names_that_cannot_be_meant_are_refused(published, relief, trial, own):

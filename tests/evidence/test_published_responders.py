@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from altered_tables import altered
+from altered_tables import altered, first
 
 from analysis.errors import ModelError
 from analysis.evidence.published import read_published
@@ -51,6 +51,24 @@ def test_printed_ratios_stand_where_no_arms_are_printed(published):
     assert set(rows["how"]) == {"ratio as printed"}
     assert np.exp(rows["effect"]).tolist() == pytest.approx([1.38, 1.41])
     assert "licciardone2013" not in set(responder_effects(published, "RD")["study"])
+
+
+def test_a_ratio_that_is_printed_beside_its_arms_does_not_count_twice(tmp_path):
+    def print_ratio(rows):
+        one = first(rows, study="ashar2022", arm="reprocessing")
+        rows.append({**one, "against": "usual", "n": "", "events": "", "percent": "",
+                     "risk_ratio": "6.6", "conf_low": "2.8", "conf_high": "15.6"})  # fmt: skip
+
+    rows = responder_effects(read_published(altered(tmp_path, responders=print_ratio)))
+    counted = rows.query("study == 'ashar2022' and therapy == 'psychological_therapy'")
+    assert counted.groupby(["comparator", "definition", "week"]).size().max() == 1
+    assert "ratio as printed" not in set(counted["how"])
+
+
+def test_tables_without_responders_give_a_frame_without_rows(tmp_path):
+    effects = responder_effects(read_published(altered(tmp_path, responders=lambda rows: rows.clear())))
+    assert effects.empty
+    assert tuple(effects.columns) == RESPONDER_COLUMNS
 
 
 def test_arms_of_unknown_size_give_no_row(published):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from analysis.errors import ModelError
 from analysis.evidence import (
     SINCE_TREATMENT,
     answers,
@@ -17,7 +18,7 @@ from analysis.evidence import (
     synthesise,
 )
 from analysis.evidence.certainty import LEVELS, REASONS, certainty_of
-from analysis.evidence.questions import FOLLOWED, QUESTIONS, SHAMS
+from analysis.evidence.questions import FOLLOWED, QUESTIONS, SHAMS, Question
 from analysis.evidence.words import (
     additivity_sentence,
     missing_sentences,
@@ -93,6 +94,14 @@ def test_a_question_is_the_pooled_pair_and_an_empty_one_is_a_row(randomised):
     assert single["trials"] == 1
     assert "1 trial" in single["heterogeneity"]
     assert "one trial" in single["certainty"]
+
+
+def test_a_forest_of_questions_that_no_trial_asked_is_refused_in_words(randomised):
+    with pytest.raises(ModelError, match="No trial asked any of these questions at the horizon 'later'"):
+        answers_forest(randomised, "later")
+    nobody = Question("moxibustion", ("sham_massage",), "sham massage")
+    with pytest.raises(ModelError, match="show the table of answers"):
+        answers_forest(randomised, "long", [nobody])
 
 
 def test_a_forest_of_questions_pools_nothing_where_there_is_one_trial(randomised):

@@ -291,6 +291,26 @@ def test_frames_for_tables_and_figures_hold_the_same_numbers():
     assert len(points_frame(fit)) == 36
 
 
+def test_patients_are_those_of_the_arm_whichever_side_of_a_contrast_it_stands_on():
+    rows = made_contrasts(np.random.default_rng(4))
+    first = rows["study"] == rows["study"].iloc[0]
+    turned = rows.assign(
+        therapy=rows["therapy"].mask(first, rows["comparator"]),
+        comparator=rows["comparator"].mask(first, rows["therapy"]),
+        effect=rows["effect"].mask(first, -rows["effect"]),
+    )
+    name, reference = rows["therapy"].iloc[0], rows["comparator"].iloc[0]
+    turned = turned.assign(n_therapy=np.where(first, 11.0, 40.0), n_comparator=np.where(first, 47.0, 41.0))
+    fit = fit_time_course(follow(turned, reference=reference))
+    row = course_frame(fit, [6]).set_index("therapy").loc[name].iloc[0]
+    others = rows.loc[(rows["therapy"] == name) & ~first, "study"].nunique()
+    assert [row["n_therapy"], row["n_comparator"]] == [40 * others + 47, 41 * others + 11]
+    points = points_frame(fit).set_index("study").loc[rows["study"].iloc[0]]
+    assert set(points["n_therapy"]) == {47} and set(points["n_comparator"]) == {11}
+    unknown = fit_time_course(follow(turned.assign(n_therapy=np.nan), reference=reference))
+    assert course_frame(unknown, [6])["n_therapy"].isna().all()
+
+
 def test_weeks_until_half_is_gone_keep_their_level():
     # 40 networks of 12 trials; Monte-Carlo standard error of 95 % is 3.4 points. With 300 networks
     # coverage is 94.7 %, that of relief at week 52 93.0 % (docs/methods.md section 17.2).

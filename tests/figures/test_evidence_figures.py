@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analysis.evidence import (
@@ -139,6 +140,15 @@ def test_a_time_course_has_a_panel_a_therapy_with_trials_patients_and_the_half_g
     assert any(text.startswith(f"half gone: week {week:.0f} (") for text in shown)
     assert any("usual care (up is better)" in " ".join(text.split()) for text in shown)
     assert any("Weeks since randomisation" in text for text in shown)
+
+
+def test_a_time_course_may_be_drawn_into_a_part_of_a_figure(course):
+    part = Figure(figsize=(9, 5), layout="constrained").subfigures(1, 2)[0]
+    plot_time_course(
+        band_frame(course), points_frame(course), axis="Relief", comparator="usual care",
+        axes=part.subplots(1, 2),
+    )  # fmt: skip
+    assert "usual care" in part.get_supylabel()
 
 
 def test_relief_that_never_halves_is_an_arrow_and_the_word_never(course):

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from analysis.display import figure_of
 from analysis.figures import (
     plot_course,
     plot_covariance,
@@ -21,7 +23,7 @@ from analysis.figures import (
 from analysis.figures.durability import joint_relief
 from analysis.figures.limits import axis_limits
 from analysis.figures.placing import place_names
-from analysis.figures.style import look_of, wrapped
+from analysis.figures.style import look_of, say_simulated, wrapped
 
 # Arithmetic on a few doubles.
 EXACT = 1e-12
@@ -75,6 +77,41 @@ def test_the_same_frame_gives_the_same_bytes(made, name, tmp_path) -> None:
         ax = drawn(made, name, *STUDIES["two therapies"])
         written.append([path.read_bytes() for path in save(ax.figure, tmp_path / stem)])
     assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("layout", ["constrained", "tight", "none"])
+def test_a_figure_may_be_drawn_into_a_part_of_another(made, layout, tmp_path) -> None:
+    whole = Figure(figsize=(8, 4), layout=layout)
+    left, right = whole.subfigures(1, 2)
+    therapies = ("Care", "A")
+    labels = made["labels"](therapies)
+    course = plot_course(made["observed"](therapies), labels, axes=[left.subplots()])[0]
+    missing = plot_missingness(made["missing"](therapies), labels, ax=right.subplots())
+    assert figure_of(course) is figure_of(missing) is whole
+    assert left.get_supxlabel() and left.get_supylabel()
+    _, png = save(whole, tmp_path / "figure")
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("layout", ["constrained", "tight"])
+@pytest.mark.parametrize("top", [True, False])
+def test_the_word_simulated_stands_clear_of_the_axes(made, layout, top) -> None:
+    figure = Figure(figsize=(4, 3), layout=layout)
+    ax = figure.subplots()
+    say_simulated(ax, made["labels"](("Care", "A")), top)
+    figure.draw_without_rendering()
+    word, axes = figure.texts[0].get_window_extent(), ax.get_tightbbox()
+    assert word.y0 >= axes.y1 if top else word.y1 <= axes.y0
+    # The other side keeps its room.
+    free = axes.y0 if top else figure.bbox.y1 - axes.y1
+    assert free < 0.06 * figure.bbox.height
+
+
+def test_axes_without_a_figure_are_refused_in_words(made) -> None:
+    ax = Figure().subplots()
+    ax.remove()
+    with pytest.raises(ValueError, match="removed from their figure"):
+        figure_of(ax)
 
 
 def test_dollars_are_shown_as_they_are(made) -> None:
