@@ -13,7 +13,7 @@ FOLDER = ROOT / "notebooks"
 EXPECTED = (
     "00_your_own_data", "01_the_data", "02_short_and_long_term_relief", "03_how_sure",
     "04_who_gets_better_and_who_is_harmed", "05_published_evidence", "06_claims",
-    "case_studies/vickers2004", "methods/mmrm_against_r_and_sas",
+    "gallery", "case_studies/vickers2004", "methods/mmrm_against_r_and_sas",
 )  # fmt: skip
 NOTEBOOKS = sorted(p for p in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.Lambda)

@@ -48,12 +48,12 @@ class Followups:
 
     @property
     def week(self) -> Array:
-        """Weeks of the contrasts."""
+        """Week of the visit that each contrast belongs to, shape (n,)."""
         return self.rows["week"].to_numpy(dtype=np.float64)
 
     @property
     def effect(self) -> Array:
-        """The contrasts."""
+        """Relief against the comparator of the trial at that visit, shape (n,)."""
         return self.rows["effect"].to_numpy(dtype=np.float64)
 
     def about(self, therapy: str) -> pd.DataFrame:

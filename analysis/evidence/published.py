@@ -31,8 +31,7 @@ class Published:
 
     Attributes
     ----------
-    sources, studies, therapies, scales, arms, outcomes, contrasts, responders, pooled, claims :
-        pandas.DataFrame
+    sources, studies, therapies, scales, arms, outcomes, contrasts, responders, pooled, claims : DataFrame
         `outcomes` has a row an arm, scale and visit; `contrasts` a row a difference between two
         arms; `pooled` results of reviews, to stand beside ours.
     """

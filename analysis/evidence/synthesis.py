@@ -55,12 +55,12 @@ class Synthesis:
 
     @property
     def contrasts(self) -> tuple[Contrasts, Contrasts]:
-        """All trials, short and long."""
+        """Contrasts of all trials, short and long."""
         return self.pair.short, self.pair.long
 
     @property
     def unit(self) -> str:
-        """Of relief."""
+        """Unit of relief, as figures and tables print it."""
         return self.pair.short.unit
 
     def nodes(self, horizon: Literal["short", "long"]) -> pd.DataFrame:

@@ -28,7 +28,7 @@ PROFILED = (240, 61)
 
 @dataclass(frozen=True, eq=False)
 class TimeCourse:
-    """A fitted course.
+    """Relief of therapies over weeks, as one curve fitted to all visits of all trials.
 
     Attributes
     ----------

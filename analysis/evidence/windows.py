@@ -102,7 +102,7 @@ SINCE_RANDOMISATION = Windows(
     ),
     "this project",
 )  # fmt: skip
-# Months as weeks, rounded as the visits are: 1, 6 and 12 months are weeks 4, 26 and 52.
+"""Short term: up to 14 weeks since randomisation; long term: 52 weeks and more."""
 SINCE_TREATMENT = Windows(
     "since the end of treatment", "treatment_end",
     (
@@ -111,6 +111,10 @@ SINCE_TREATMENT = Windows(
     ),
     "AHRQ 2018 and 2020 (Skelly and others, noninvasive treatments for chronic pain)",
 )  # fmt: skip
+"""Short term: 4 to 26 weeks since the end of treatment; long term: 52 weeks and more.
+
+Months as weeks, rounded as the visits are: 1, 6 and 12 months are weeks 4, 26 and 52.
+"""
 DEFINITIONS = (SINCE_RANDOMISATION, SINCE_TREATMENT)
 
 

@@ -16,11 +16,14 @@ from matplotlib.ticker import FixedLocator
 # Figures are laid out for a page; narrower ones than this are a column's.
 PAGE_MM = 110.0
 # New lines move the panels, and moved panels make new room: laid out again this often at most.
-ROUNDS = 3
-# Words are measured as they are printed: on a screen letters are fitted to its pixels and run narrower.
+ROUNDS = 5
+# Words are measured as they are printed; on a screen letters are fitted to its pixels, which the room
+# at the edges allows for.
 PRINT_DPI = 200
 # Pixels left free between two numbers of an axis, and at the edges of the figure.
-BETWEEN, EDGE = 6.0, 6.0
+BETWEEN, EDGE = 6.0, 16.0
+# Share of the height, or of the width, that a name may take.
+CLEAR = 0.75
 # Pixels between a key's title and the ends of the key.
 PADDING = 40.0
 # Columns of a key, tried one after the other.
@@ -84,7 +87,7 @@ def _fit(figure: Figure, written: dict[Text, str]) -> None:
         moved = [_narrow_key(legend, figure) for legend in figure.legends]
         for each in figure.axes:
             moved += [_thin(axis) for axis in (each.xaxis,) if each.axison]
-            moved += [_rewrap(text, figure, written) for text in _labels(each)]
+            moved += [_rewrap(text, figure, written, each) for text in _labels(each)]
         moved += [_rewrap(text, figure, written) for text in figure.texts if text.get_text() != ""]
         if not any(moved):
             return
@@ -98,19 +101,21 @@ def _labels(ax: Axes) -> list[Text]:
     return [*found, *(axis.label for axis in (ax.xaxis, ax.yaxis) if axis.label.get_text())]
 
 
-def _rewrap(text: Text, figure: Figure, written: dict[Text, str]) -> bool:
+def _rewrap(text: Text, figure: Figure, written: dict[Text, str], ax: Axes | None = None) -> bool:
     """Break a text, as it was written, into lines that end inside the figure; whether that changed it."""
     box = text.get_window_extent()
     upright = text.get_rotation() == 90
     low, high, end = (box.y0, box.y1, figure.bbox.height) if upright else (box.x0, box.x1, figure.bbox.width)
-    if low >= 0 and high <= end:
-        return False
     middle, side = (low + high) / 2, text.get_horizontalalignment()
-    room = {"left": end - low, "right": high}.get(side, 2 * min(middle, end - middle)) - 2 * EDGE
-    if side == "center" and not upright and room < 0.75 * end and text.axes is not None:
+    # A name of the whole figure's side keeps clear of the one at its foot.
+    free = CLEAR * end if upright and ax is None else 2 * min(middle, end - middle)
+    room = {"left": end - low, "right": high}.get(side, free) - EDGE
+    if high - low <= room:
+        return False
+    if side == "center" and not upright and ax is not None and ax.bbox.x1 - EDGE > room:
         # Beside a wide column of names the middle of the panel is far from that of the figure.
         text.set(horizontalalignment="right", x=1.0)
-        room = text.axes.bbox.x1 - 2 * EDGE
+        room = ax.bbox.x1 - EDGE
     longest = max(map(len, text.get_text().split("\n")))
     letters = max(int(longest * room / (high - low)), SHORTEST)
     # An arrow stays with its word.

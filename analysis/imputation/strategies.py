@@ -17,6 +17,11 @@ from analysis.errors import ModelError
 
 Array = NDArray[np.float64]
 Strategy = Callable[[Array, Array, Array, Array, int, Array], tuple[Array, Array]]
+"""A function that gives the mean and the covariance of a patient's visits once an event has happened.
+
+It takes the means of all visits under the patient's own therapy and under the reference, shape (m,),
+both covariances, shape (m, m), the first visit after the event, and the weeks of the visits, shape (m,).
+"""
 
 # Of the largest entry: covariances that a user's function returns must be symmetric to this share.
 SYMMETRIC = 1e-8

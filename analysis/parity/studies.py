@@ -82,6 +82,7 @@ FEV = Study(
     {"VIS1": 1, "VIS2": 2, "VIS3": 3, "VIS4": 4},
     {"RACE": ("Asian", "Black or African American", "White"), "SEX": ("Male", "Female")},
 )
+"""Forced expiratory volume, example data of R's mmrm: 200 patients, 4 visits, 2 arms."""
 BCVA = Study(
     "BCVA",
     "BCVA_CHG ~ BCVA_BL + RACE + ARMCD * AVISIT",
@@ -91,6 +92,7 @@ BCVA = Study(
     None,
     {f"VIS{k:02d}": k for k in range(1, 11)},
 )
+"""Best corrected visual acuity, example data of R's mmrm: 1,000 patients, 10 visits, 2 arms."""
 PAIN = Study(
     "pain150",
     "chg ~ base + sex + age + therapy * visit",
@@ -101,3 +103,4 @@ PAIN = Study(
     {"W02": 2, "W06": 6, "W12": 12, "W26": 26, "W52": 52},
     {"therapy": ("USUAL", "SHAM", "ACU")},
 )
+"""The simulated trial of pain that ships with the tests: 150 patients, 5 visits, 3 arms."""

@@ -86,6 +86,21 @@ def render_markdown(text: str) -> Markup:
     return Markup(MarkdownWithMath(renderer=renderer)(text))
 
 
+class _PlainRenderer(_Renderer):
+    """The same for text that may hold HTML by chance: shown as text. Headings are small parts."""
+
+    def __init__(self) -> None:
+        super().__init__(escape=True, allow_harmful_protocols=False, exclude_anchor_links=True)
+
+    def heading(self, text: str, level: int, **_: object) -> str:
+        return f'<p class="part">{text}</p>\n'
+
+
+def render_untrusted(text: str) -> Markup:
+    """HTML of Markdown in which HTML is shown as text, and headings are lines of their own."""
+    return Markup(MarkdownWithMath(renderer=_PlainRenderer())(text))
+
+
 class _DocumentRenderer(_Renderer):
     """The same, with regions that scroll on a narrow screen for tables and formulas."""
 

@@ -18,6 +18,7 @@ from analysis.report.drawings import FIGURES_NAME, figures_of, write_figures
 from analysis.report.execute import Job, Progress, running
 from analysis.report.origin import origin_page
 from analysis.report.place import default_output, refuse_foreign, refuse_unwritable, replaced_whole
+from analysis.report.reference import Room, read_rooms
 from analysis.report.results import (
     PROVENANCE_NAME,
     provenance,
@@ -33,10 +34,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "data" / "simulated" / "study.yml"
 NOTEBOOKS = (
     "01_the_data", "02_short_and_long_term_relief", "03_how_sure",
-    "04_who_gets_better_and_who_is_harmed", "05_published_evidence", "06_claims",
+    "04_who_gets_better_and_who_is_harmed", "05_published_evidence", "06_claims", "gallery",
 )  # fmt: skip
-# The same whatever the study.
-OF_NO_STUDY = ("06_claims",)
+# The same whatever the study; and those of them that show how to write Python.
+OF_NO_STUDY, OF_EXAMPLES = ("06_claims", "gallery"), ("gallery",)
 DOCUMENTS = ("methods",)
 RESULTS_NAME, ARD_NAME, WORD_NAME = "results.csv", "results.json", "tables.docx"
 FILES = (
@@ -98,16 +99,16 @@ def build_report(
     ]
     with running(jobs, lambda step: say(_line(step)), {FIGURES_VARIABLE: PRINT}) as executed:
         # The kernels leave room on most machines, and the index page needs the same estimates.
-        analysed = analyse(trial)
+        analysed, rooms = analyse(trial), read_rooms()
         notebooks = executed()
     say("Writing the pages")
     with replaced_whole(output) as folder:
-        _write(folder, study_file, analysed, notebooks)
+        _write(folder, study_file, analysed, notebooks, rooms)
     return output
 
 
 def _write(
-    folder: Path, study_file: Path, analysed: Analysed, notebooks: list[NotebookNode]
+    folder: Path, study_file: Path, analysed: Analysed, notebooks: list[NotebookNode], rooms: list[Room]
 ) -> None:
     write_results(analysed.frame, folder / RESULTS_NAME)
     write_analysis_results(analysed.frame, analysed.trial.study, folder / ARD_NAME)
@@ -117,13 +118,16 @@ def _write(
     seed = BUNDLED_SEED if study_file == BUNDLED else None
     record = provenance(analysed.trial, study_file, seed)
     write_provenance(record, folder / PROVENANCE_NAME)
-    pages = [notebook_page(*named) for named in zip(NOTEBOOKS, notebooks, strict=True)]
+    pages = [
+        notebook_page(name, notebook, "examples" if name in OF_EXAMPLES else "study")
+        for name, notebook in zip(NOTEBOOKS, notebooks, strict=True)
+    ]
     pages += [
         document_page(name, (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8"))
         for name in DOCUMENTS
     ]
     pages += [dictionary_page(analysed.trial.study), origin_page(record, ROOT / "CITATION.cff")]
-    write_site(folder, answer_of(analysed, figures, FILES), pages, figures)
+    write_site(folder, answer_of(analysed, figures, FILES), pages, figures, rooms)
 
 
 def _line(step: Progress) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from nbformat import NotebookNode
@@ -12,9 +13,12 @@ from nbformat import NotebookNode
 from analysis.report.blocks import Block, blocks_of, document_of, title_of
 from analysis.report.downloads import with_files
 from analysis.report.drawings import Figure
+from analysis.report.reference import Room, exported
 
 INDEX_NAME = "index.html"
 INDEX_TITLE = "The answer"
+REFERENCE_NAME = "reference"
+REFERENCE_TITLE = "Reference: every public function and class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +92,20 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page beside the index: its name without the ending, its title and its pieces."""
+    """A page beside the index: its name without the ending, its title and its pieces.
+
+    Attributes
+    ----------
+    name, title : str
+    blocks : sequence of Block
+    of : {"study", "examples"}
+        Pages of examples are for those who write Python: their code is open, and they stand aside.
+    """
 
     name: str
     title: str
     blocks: Sequence[Block]
+    of: Literal["study", "examples"] = "study"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +117,9 @@ class Link:
     title: str
 
 
-def notebook_page(name: str, notebook: NotebookNode) -> Page:
+def notebook_page(name: str, notebook: NotebookNode, of: Literal["study", "examples"] = "study") -> Page:
     """The page of an executed notebook."""
-    return Page(name, title_of(notebook), blocks_of(notebook))
+    return Page(name, title_of(notebook), blocks_of(notebook), of)
 
 
 def document_page(name: str, text: str) -> Page:
@@ -120,8 +133,9 @@ def write_site(
     answer: Answer,
     pages: Sequence[Page],
     figures: Mapping[str, Figure] | None = None,
+    rooms: Sequence[Room] = (),
 ) -> None:
-    """Write the index page, the other pages, and the files of their tables.
+    """Write the index page, the other pages, the files of their tables, and the reference.
 
     Parameters
     ----------
@@ -131,21 +145,51 @@ def write_site(
     pages : sequence of Page
     figures : mapping of str to Figure, optional
         Those in the folder, by the name of their files.
+    rooms : sequence of Room
+        Of `analysis.report.reference.read_rooms`.
     """
     templates, figures = _environment(), figures or {}
-    links = [Link(INDEX_NAME, INDEX_TITLE, INDEX_TITLE)]
-    links += [Link(f"{page.name}.html", _short(page.name), page.title) for page in pages]
-    shared = {"links": links, "study": answer.title, "simulated": answer.simulated}
+    links = [Link(INDEX_NAME, INDEX_TITLE, INDEX_TITLE), *_links(pages, "study")]
+    aside = _links(pages, "examples")
+    if rooms:
+        aside.append(Link(f"{REFERENCE_NAME}/{INDEX_NAME}", "Reference", REFERENCE_TITLE))
+    shared = {
+        "links": links, "aside": aside, "study": answer.title, "simulated": answer.simulated,
+        "root": "", "of": "study",
+    }  # fmt: skip
     text = templates.get_template("index.html.j2").render(
         **shared, here=INDEX_NAME, title=INDEX_TITLE, answer=_with_files(answer, folder, figures)
     )
     _write(folder / INDEX_NAME, text)
     for page in pages:
-        text = templates.get_template("blocks.html.j2").render(
-            **shared, here=f"{page.name}.html", title=page.title,
-            blocks=with_files(page.name, page.blocks, folder, figures),
-        )  # fmt: skip
-        _write(folder / f"{page.name}.html", text)
+        content = {
+            **shared, "here": f"{page.name}.html", "title": page.title, "of": page.of,
+            "blocks": with_files(page.name, page.blocks, folder, figures),
+        }  # fmt: skip
+        _write(folder / f"{page.name}.html", templates.get_template("blocks.html.j2").render(content))
+    if rooms:
+        _write_reference(folder / REFERENCE_NAME, rooms, templates, shared)
+
+
+def _write_reference(
+    folder: Path, rooms: Sequence[Room], templates: Environment, shared: Mapping[str, object]
+) -> None:
+    """A page for each room below the folder of the report, and one that lists them."""
+    folder.mkdir(exist_ok=True)
+    shared = {**shared, "root": "../", "of": "program", "rooms": rooms}
+    text = templates.get_template("reference_index.html.j2").render(
+        **shared, here=f"{REFERENCE_NAME}/{INDEX_NAME}", title=REFERENCE_TITLE, exported=exported()
+    )
+    _write(folder / INDEX_NAME, text)
+    for room in rooms:
+        text = templates.get_template("reference.html.j2").render(
+            **shared, here=f"{REFERENCE_NAME}/{room.name}.html", title=f"analysis.{room.name}", room=room
+        )
+        _write(folder / f"{room.name}.html", text)
+
+
+def _links(pages: Sequence[Page], of: str) -> list[Link]:
+    return [Link(f"{page.name}.html", _short(page.name), page.title) for page in pages if page.of == of]
 
 
 def _with_files(answer: Answer, folder: Path, figures: Mapping[str, Figure]) -> Answer:

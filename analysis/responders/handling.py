@@ -28,9 +28,12 @@ Asked = tuple[Threshold, Window]
 
 OBSERVED = "observed cases"
 NON_RESPONSE = "non-responder imputation"
+"""Handling in which those not seen have not responded."""
 MULTIPLE = "multiple imputation"
+"""Handling in which the scores of those not seen are imputed many times, given what was seen of them."""
 MODEL = "model-based"
 HANDLINGS = (OBSERVED, NON_RESPONSE, MULTIPLE, MODEL)
+"""Ways of counting those not seen, by name."""
 STANDARDISED = ", standardised"
 
 

@@ -34,6 +34,7 @@ LOSS_RULE = (
     "attended are passed over. The loss happened between that visit and the last one attended "
     "before it."
 )
+"""When a response counts as lost, in words for the reader of a figure."""
 LOSS_COLUMNS = (
     "definition", "therapy", "visit", "week", "weeks", "at_risk", "lost", "kept", "std_error",
     "conf_low", "conf_high", "masked", "note",

@@ -76,7 +76,7 @@ class Setting:
         return bool(self.comparator) or strategy in WITHOUT_REFERENCE
 
     def question(self, horizon: str) -> Question:
-        """Relief at a horizon."""
+        """The question that asks for relief at a horizon."""
         asked = (q for q in self.questions if (q.quantity, q.horizon) == ("relief", horizon))
         return next(asked)
 

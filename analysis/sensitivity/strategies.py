@@ -16,13 +16,15 @@ from analysis.sensitivity.setting import METHOD, Setting, set_up
 from analysis.trial.records import Trial
 
 RANDOM = "missing at random"
+"""Name of the assumption that those not seen are like those of their therapy with the same values before."""
 ANCHORED = ", information-anchored"
+"""Ending of an analysis whose standard errors keep the share of information that was lost."""
 
-# Names as shown, from the mildest to the harshest by custom.
 STRATEGIES: dict[str, str | Strategy] = {
     RANDOM: "MAR", "last mean carried forward": last_mean, "copy increments in reference": "CIR",
     "copy reference": "CR", "jump to reference": "JR",
 }  # fmt: skip
+"""Assumptions by the names that are shown, from the mildest to the harshest by custom."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ PATIENTS_AN_ARM = 20
 PAGES = (
     "index.html", "01_the_data.html", "02_short_and_long_term_relief.html", "03_how_sure.html",
     "04_who_gets_better_and_who_is_harmed.html", "05_published_evidence.html", "06_claims.html",
-    "methods.html", "data_dictionary.html", "provenance.html",
+    "methods.html", "data_dictionary.html", "provenance.html", "gallery.html",
 )  # fmt: skip
 # Besides the main analysis and its adjustments for several therapies.
 ALL_ANALYSES = {
@@ -104,6 +104,7 @@ def hostile(tmp_path_factory) -> Path:
 def test_the_report_holds_pages_results_figures_and_provenance(hostile):
     names = {str(p.relative_to(hostile)) for p in hostile.rglob("*") if p.is_file()}
     assert {*PAGES, "provenance.json"} | FILES <= names
+    assert {"reference/index.html", "reference/figures.html"} <= names
     for figure in (
         "forest",
         "durability",

@@ -43,6 +43,7 @@ STRUCTURES = {
     "un@cs": "unstructured between outcomes, compound symmetry between visits (Kronecker)",
     "un@ar1": "unstructured between outcomes, autoregressive between visits (Kronecker)",
 }
+"""Structures by their short names, and what each stands for; the names are those of R's mmrm."""
 ALIASES = {"un": "us", "ante1": "adh", "arh1": "ar1h", "ar(1)": "ar1", "sp_pow": "sp_exp"}
 
 

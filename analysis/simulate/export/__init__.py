@@ -17,6 +17,7 @@ EXPORTERS = {
     "redcap": redcap_files, "qualtrics": qualtrics_files, "google_forms": google_files,
     "spss": spss_files, "adam": adam_files, "clinic_sheet": sheet_files,
 }  # fmt: skip
+"""Writers of the example files by the program that each imitates; of a trial they make its files by name."""
 
 
 def export_examples(folder: str | Path, trial: Trial | None = None) -> None:
