@@ -21,7 +21,6 @@ TOOLS = {
     "nbval": ("pyproject.toml", "--nbval"),
     "pytest": ("run.py", '"-m", "pytest"'),
     "setuptools": ("pyproject.toml", 'build-backend = "setuptools'),
-    "playwright": ("pyproject.toml", "playwright"),
     "mypy": ("tests/test_types.py", '"mypy", "--cache-dir"'),
     "types-pyyaml": ("analysis/studies/yaml_text.py", "import yaml"),
     "ruff": ("tests/test_types.py", '"ruff", "check"'),

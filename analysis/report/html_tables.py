@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from html.parser import HTMLParser
+
+from markupsafe import Markup
 
 from analysis.tables import Table
 
 # How pandas marks its own tables, which have cells without a name.
 PANDAS = 'class="dataframe"'
+# Longer than any word of prose: addresses, mostly, that would widen a column beyond the paper.
+LONG_WORD = 30
+_TEXT, _WORD = re.compile(r">[^<>]+<"), re.compile(rf"[^\s<>]{{{LONG_WORD},}}")
 
 
 class _Reader(HTMLParser):
@@ -64,3 +71,15 @@ def house_table(html: str) -> str:
         rows = rows[1:]
     caption = ", ".join(filter(None, names))
     return Table(caption, tuple(names), tuple(map(tuple, rows[1:])), words=(1,))._repr_html_()
+
+
+def breakable(html: str) -> Markup:
+    """HTML of a table in which long words, such as addresses, may break after their punctuation."""
+    return Markup(_TEXT.sub(lambda text: _WORD.sub(_broken, text.group()), html))
+
+
+def _broken(word: re.Match[str]) -> str:
+    if len(unescape(word.group())) < LONG_WORD:
+        return word.group()
+    # None of these occurs within a character reference such as &amp;.
+    return re.sub(r"([/_.=?-])", r"\1<wbr>", word.group())

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 from analysis.report.blocks import Block, blocks_of, document_of, title_of
 from analysis.report.downloads import with_files
 from analysis.report.drawings import Figure
+from analysis.report.html_tables import breakable
 from analysis.report.reference import Room, exported
 
 INDEX_NAME = "index.html"
@@ -214,10 +215,12 @@ def _short(name: str) -> str:
 
 
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("analysis.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    environment.filters["breakable"] = breakable
+    return environment
 
 
 def _write(path: Path, text: str) -> None:

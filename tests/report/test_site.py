@@ -13,7 +13,7 @@ import pytest
 
 from analysis.report.blocks import blocks_of, figures_in, render_markdown, table_block, title_of
 from analysis.report.drawings import Figure
-from analysis.report.html_tables import tables_in
+from analysis.report.html_tables import breakable, tables_in
 from analysis.report.site import Answer, Section, notebook_page, write_site
 from analysis.tables import Table
 
@@ -242,3 +242,13 @@ def test_a_table_of_pandas_gets_a_name_for_every_row_and_column():
 def test_every_column_and_row_of_a_table_has_a_header_with_its_direction(pages):
     for page in pages.values():
         assert all("scope" in cell for cell in page.named("th"))
+
+
+def test_long_words_of_a_table_may_break_and_stay_the_same_words():
+    address = "https://example.org/a/long-way?to=it&amp;back"
+    html = f'<table class="{address}"><tr><td>short.word</td><td>{address} &lt;i&gt;</td></tr></table>'
+    broken = breakable(html)
+    assert "/<wbr>long-<wbr>way?<wbr>to=<wbr>it&amp;back" in broken
+    assert "short.word" in broken and f'class="{address}"' in broken
+    assert str(broken).replace("<wbr>", "") == html
+    assert tables_in(broken) == tables_in(html)
