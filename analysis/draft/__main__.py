@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         "--dictionary", type=Path, metavar="FILE", help="the data dictionary of a REDCap export"
     )
     parser.add_argument(
-        "--sheet", metavar="NAME", help="name or number of the sheet of a workbook; the first when left out"
+        "--sheet", metavar="NAME",
+        help="sheet of a workbook, by name or number (the first when left out), or data frame of a file of R",
     )
     parser.add_argument(
         "--output", type=Path, metavar="FILE",

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.draft.columns import Column, Sheet
-from analysis.draft.families import Family, families_of
+from analysis.draft.families import Family, families_of, when_of
+from analysis.draft.moments import Moment
 from analysis.draft.names import role_rank
 from analysis.draft.roles import (
     MAX_ARMS,
@@ -61,6 +62,8 @@ class Cast:
         How rows of a long file find their visit.
     visit : Column or None
         The column for that.
+    when : Family or None
+        In a wide file the columns that say when each visit was, as `by` says.
     measure, value : Levels, Column or None
         Where one column of values serves several measures: what says which, and the values.
     """
@@ -78,6 +81,7 @@ class Cast:
     visit: Column | None = None
     visit_levels: Levels | None = None
     other_visits: tuple[str, ...] = ()
+    when: Family | None = None
     start: Column | None = None
     start_named: bool = False
     measure: Levels | None = None
@@ -137,12 +141,38 @@ def cast_of(sheet: Sheet, people: Sheet | None = None, parts: Parts | None = Non
     changing = next((c for home, of in cast.homes if (c := crossed(home, of))), None)
     cast = replace(cast, therapies=therapies, crossover=changing)
     if not long:
-        return cast
+        return _with_columns_of_time(cast, parts)
     measure, value = _measure(sheet, keys, told, adam=adam)
     cast = replace(cast, measure=measure, value=value)
     if parts is not None:
         return _with_chosen_visit(cast, sheet.columns.get(parts.visit or ""), parts.start)
     return _with_visit(cast, visits, timed)
+
+
+def _with_columns_of_time(cast: Cast, parts: Parts | None) -> Cast:
+    """Say how the visits of a wide file are found where columns tell when each was."""
+    found = when_of(cast.families, cast.sheet.columns.values())
+    if found is None:
+        return cast
+    by, when = found
+    told = {column.name for column in when.members}
+    scores = [family for family in cast.families if not told >= {c.name for c in family.members}]
+    cast = replace(cast, by=by, when=when, families=scores)
+    if by != "date":
+        return cast
+    if parts is not None and parts.start is not None:
+        name = parts.start
+        chosen = [sheet.columns[name] for sheet, _ in cast.homes if name in sheet.columns]
+        return replace(cast, start=chosen[0] if chosen else None, start_named=True)
+    starts = [start_of(sheet, keys, told) for sheet, keys in cast.homes]
+    start, named = next((one for one in starts if one[1]), (None, False))
+    if start is None:
+        start = next((column for moment, column in when.columns.items() if _first(moment)), None)
+    return replace(cast, start=start, start_named=named)
+
+
+def _first(moment: Moment) -> bool:
+    return moment.baseline or moment.name == "time 0"
 
 
 def _chosen_therapy(cast: Cast, name: str | None) -> list[Levels]:

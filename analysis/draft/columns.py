@@ -26,7 +26,7 @@ MISSING_WORDS = frozenset({
     "undefined", "<undefined>", "#n/a", "#na", "#null!", "#value!", "-", "--", "---", "\u2013", "\u2014",
     "?", "??", "..", "*", "k.a.", "k.a", "k. a.", "ka", "keine angabe", "unbekannt", "nd", "n.d.",
     "not done", "not known", "not stated", "no answer", "no response", "refused", "s/d", "sin dato",
-    "nr", "blank", "(blank)", "[blank]",
+    "nr", "[not completed]", "blank", "(blank)", "[blank]",
 })  # fmt: skip
 CODES = MISSING_LIKE | {-99999.0, 99999.0}
 # A column is of a kind if so much of what it holds is; the rest are slips that checking will list.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ MAX_VISITS = 12
 MAX_NUMBERED = 8
 _LONGEST_MOMENT = 3
 CHECKBOX = "___"
+# "actual_week_6", "days_6": when the visit called 6 was, and no score.
+_COUNTED = re.compile(r"(?P<before>(?:(?:actual|real|true|study|visit) )*)(?P<unit>week|day)s? (?P<visit>.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,37 @@ def families_of(columns: Iterable[Column]) -> list[Family]:
     patterns = Counter(_pattern(f) for f in families if f.numbered)
     kept = [f for f in families if not f.numbered or _believed(f, patterns)]
     return sorted(kept, key=lambda family: family.rank, reverse=True)
+
+
+def when_of(families: list[Family], columns: Iterable[Column]) -> tuple[str, Family] | None:
+    """Columns that say when each visit of the main family was: what they hold, and the columns.
+
+    They are dates called as the visits of the measure are ("date_6" beside "pain_6"), or weeks or days
+    in numbers ("actual_week_6").
+
+    Parameters
+    ----------
+    families : list of Family
+        The likeliest main measure first.
+    columns : iterable of Column
+        Of the whole file.
+    """
+    timed: dict[tuple[str, str], dict[Moment, Column]] = {}
+    for column in columns:
+        if column.kind == "date" and not identifies(column.name):
+            parts = next(iter(_split(column.name)), None)
+            if parts is not None:
+                timed.setdefault(("date", parts[0]), {}).setdefault(parts[1], column)
+        elif column.kind == "number" and (match := _COUNTED.fullmatch(apart(column.name))):
+            moment = moment_of(match["visit"])
+            if moment is not None:
+                timed.setdefault((match["unit"], match["before"]), {}).setdefault(moment, column)
+    for (by, stem), members in timed.items():
+        names = {column.name for column in members.values()}
+        scores = next((f for f in families if not names >= {c.name for c in f.members}), None)
+        if scores is not None and len(members.keys() & scores.columns.keys()) >= 2:
+            return by, Family(stem, members)
+    return None
 
 
 def _pattern(family: Family) -> frozenset[str]:

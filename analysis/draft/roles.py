@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,11 +147,13 @@ def dates_within(sheet: Sheet, keys: NDArray[np.object_]) -> list[Column]:
     return sorted(moving, key=lambda c: [w not in c.name.lower() for w in ready])
 
 
-def start_of(sheet: Sheet, keys: NDArray[np.object_]) -> tuple[Column | None, bool]:
-    """Column with the day of randomisation, and whether its name says so."""
+def start_of(
+    sheet: Sheet, keys: NDArray[np.object_], without: Collection[str] = ()
+) -> tuple[Column | None, bool]:
+    """Column with the day of randomisation, and whether its name says so; none of those `without`."""
     steady = [
         column for column in sheet.columns.values()
-        if column.kind == "date" and not identifies(column.name)
+        if column.kind == "date" and column.name not in without and not identifies(column.name)
         and varies_within(column, keys) <= STEADY
     ]  # fmt: skip
     named = [column for column in steady if is_start(column.name)]

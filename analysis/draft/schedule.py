@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.draft.cast import Cast
@@ -13,9 +12,8 @@ from analysis.draft.moments import Moment, moment_of, unit_of
 from analysis.draft.page import ABSENT, Sketch
 from analysis.draft.people import code_of
 from analysis.draft.roles import repeated_baselines
+from analysis.draft.when import add_windows, days_of_column, half_way, say_start, when_section
 from analysis.readers.finding import listed
-from analysis.trial.cells import cells_of
-from analysis.trial.dates import dates_of
 from analysis.trial.visits import DAYS_PER_WEEK
 
 # Short term ends here; a last visit from LONG_FROM on is proposed as long term.
@@ -24,7 +22,6 @@ SHORT_UNTIL, LONG_FROM = 14.0, 26.0
 COMMON = 0.2
 # Records whose usual days lie closer than this are one visit.
 CLOSE_DAYS = 10.0
-BEFORE_DAYS = 28
 LONGEST_NAME = 80
 
 # What is always asked about a schedule.
@@ -69,9 +66,14 @@ def _wide(sketch: Sketch, cast: Cast) -> dict[Moment, str]:
                    "docs/study_file.md.", "visits")  # fmt: skip
         return {}
     entries = [_visit(moment, "") for moment in moments]
-    sketch.content["visits"] = {"schedule": entries}
+    visits: dict[str, Any] = {}
+    if cast.when is not None:
+        visits = when_section(sketch, cast, moments, entries)
+    sketch.content["visits"] = visits | {"schedule": entries}
     sketch.say("Guess: from the names of the columns.", "visits", "schedule")
     _finish(sketch, entries, guess_first=True)
+    if cast.when is not None:
+        add_windows(sketch, entries)
     return dict(zip(moments, (entry["name"] for entry in entries), strict=True))
 
 
@@ -121,6 +123,12 @@ def _by_label(sketch: Sketch, cast: Cast) -> None:
     entries = [_visit(moment, level) for moment, level in kept]
     sketch.content["visits"] = {"column": column.name, "schedule": entries}
     sketch.say("Guess: its name says so, and it differs from row to row of a patient.", "visits", "column")
+    instance = cast.sheet.columns.get("redcap_repeat_instance")
+    if instance is not None and instance.filled.any() and column.name != instance.name:
+        sketch.ask("rows of repeated events or repeating instruments stand in this export. Are instances "
+                   f"visits? Then write column: [{column.name}, {instance.name}], with codes such as "
+                   "'follow_up_arm_1 2'. Set rows of other instruments aside with a filter on "
+                   "redcap_repeat_instrument.", "visits", "column")  # fmt: skip
     if cast.other_visits:
         sketch.ask(f"is it this column, or {listed(list(cast.other_visits), 4)}?", "visits", "column")
     if doubled:
@@ -157,16 +165,7 @@ def _by_time(sketch: Sketch, cast: Cast) -> None:
     sketch.say(f"Guess: no column names the visit, and {shown(column.name)} says when a row was "
                "taken.", "visits", "by")  # fmt: skip
     if cast.by == "date":
-        if cast.start is None:
-            visits["start"] = ABSENT
-            sketch.ask("which column has the date of randomisation? Write 'start: NAME'.",
-                       "visits", "start")  # fmt: skip
-        else:
-            visits["start"] = cast.start.name
-            if cast.start_named:
-                sketch.say("Guess: its name speaks of the start.", "visits", "start")
-            else:
-                sketch.ask("is this the date of randomisation?", "visits", "start")
+        say_start(sketch, cast, visits)
     days = _usual_days(cast)
     entries = _entries_by_day(days)
     visits["schedule"] = entries or ABSENT
@@ -181,7 +180,8 @@ def _by_time(sketch: Sketch, cast: Cast) -> None:
 
 def _usual_days(cast: Cast) -> list[float]:
     """Median day of the k-th record of a patient, as long as k-th records are common."""
-    days = _days(cast)
+    assert cast.visit is not None
+    days = days_of_column(cast, cast.visit)
     frame = pd.DataFrame({"patient": cast.keys, "day": days})
     frame = frame[(frame["patient"] != "") & frame["day"].notna()].sort_values("day", kind="stable")
     if frame.empty:
@@ -197,29 +197,6 @@ def _usual_days(cast: Cast) -> list[float]:
     return usual
 
 
-def _days(cast: Cast) -> np.ndarray:
-    column = cast.visit
-    assert column is not None
-    if cast.by != "date":
-        return column.values * (DAYS_PER_WEEK if cast.by == "week" else 1)
-    order = next(
-        (o for o, n in (("day_first", column.day_first), ("month_first", column.month_first)) if n), None
-    )
-    every = np.ones(len(column.cells.codes), dtype=bool)
-    dates = dates_of(column.cells, every, order=order).days
-    if cast.start is None:
-        return np.full(len(dates), np.nan)
-    for sheet, keys in cast.homes:
-        if cast.start.name in sheet.columns:
-            cells = cells_of(sheet.table.frame[cast.start.name])
-            begun = dates_of(cells, np.ones(len(cells.codes), dtype=bool), order=order).days
-            known = pd.Series(begun, index=keys)
-            known = known[known.notna() & (known.index != "")]
-            known = known[~known.index.duplicated()]
-            return dates - known.reindex(cast.keys).to_numpy()
-    return np.full(len(dates), np.nan)
-
-
 def _entries_by_day(days: list[float]) -> list[dict[str, Any]]:
     weeks: list[float] = []
     for day in days:
@@ -228,9 +205,7 @@ def _entries_by_day(days: list[float]) -> list[dict[str, Any]]:
             weeks.append(week)
     entries = []
     for place, week in enumerate(weeks):
-        before = BEFORE_DAYS if place == 0 else int(3.5 * (week - weeks[place - 1]))
-        later = weeks[place + 1] if place + 1 < len(weeks) else week + (week - weeks[place - 1])
-        after = int(3.5 * (later - week)) if len(weeks) > 1 else BEFORE_DAYS
+        before, after = half_way(weeks, place)
         baseline = place == 0 and week == 0
         entry = _visit(Moment("baseline" if baseline else f"week {week:g}", week, baseline), "")
         entries.append(entry | {"window_days": [before, 0 if baseline else after]})

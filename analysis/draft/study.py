@@ -105,7 +105,8 @@ def draft_study(
     dictionary : str or Path, optional
         REDCap's data dictionary, for the names of fields and the meaning of codes.
     sheet : str or int, optional
-        Name or number of the sheet of a workbook; the first where it is left out.
+        Name or number of the sheet of a workbook (the first where it is left out), or of the data
+        frame of a file of R (needed where it holds several).
     output : str or Path, optional
         Where to write; beside the data, under their name, where it is left out.
 

@@ -7,17 +7,18 @@ from typing import Literal
 
 from analysis.errors import DataError
 
-Kind = Literal["text", "excel", "parquet", "stata", "spss", "xpt", "sas7bdat"]
+Kind = Literal["text", "excel", "parquet", "stata", "spss", "xpt", "sas7bdat", "r"]
 
 ENDINGS: dict[str, Kind] = {
     ".csv": "text", ".tsv": "text", ".tab": "text", ".txt": "text", ".dat": "text",
     ".xlsx": "excel", ".xlsm": "excel", ".parquet": "parquet", ".dta": "stata",
     ".sav": "spss", ".zsav": "spss", ".xpt": "xpt", ".sas7bdat": "sas7bdat",
+    ".rda": "r", ".rdata": "r", ".rds": "r",
 }  # fmt: skip
 
 _NAMES: dict[str, str] = {
     "text": "text", "excel": "an Excel workbook", "parquet": "Parquet", "stata": "Stata",
-    "spss": "SPSS", "xpt": "a SAS transport file", "sas7bdat": "a SAS data set",
+    "spss": "SPSS", "xpt": "a SAS transport file", "sas7bdat": "a SAS data set", "r": "data of R",
     "old_excel": "an old Excel workbook (.xls)", "gzip": "a gzip archive", "pdf": "a PDF",
     "html": "a web page",
 }  # fmt: skip
@@ -27,8 +28,11 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "excel"), (b"PAR1", "parquet"), (b"<stata_dta>", "stata"),
     (b"$FL2", "spss"), (b"$FL3", "spss"), (b"HEADER RECORD*******", "xpt"),
     (_SAS7BDAT, "sas7bdat"), (b"\xd0\xcf\x11\xe0", "old_excel"), (b"\x1f\x8b", "gzip"),
-    (b"%PDF", "pdf"),
+    (b"%PDF", "pdf"), (b"RDX2\n", "r"), (b"RDX3\n", "r"), (b"RDA2\n", "r"), (b"RDA3\n", "r"),
+    (b"RDB2\n", "r"), (b"RDB3\n", "r"),
 )  # fmt: skip
+# Beginnings of R's files that others may have too: compressed with gzip, bzip2 or xz, or one object bare.
+_OF_R = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"X\n", b"A\n", b"A\r\n", b"B\n")
 # First byte of Stata files before version 13 (formats 104 to 115).
 _OLD_STATA = range(104, 116)
 _WEB_PAGE = (b"<!doctype", b"<html", b"<table", b"<?xml")
@@ -51,7 +55,10 @@ def kind_of(path: Path, size: int) -> Kind:
         )
     kind = ENDINGS[ending]
     with path.open("rb") as stream:
-        begins = _begins_as(stream.read(min(size, 64)))
+        head = stream.read(min(size, 64))
+    begins = _begins_as(head)
+    if kind == "r" and head.startswith(_OF_R):
+        return kind
     if begins == kind or (kind == "text" and begins == "stata_old"):
         return kind
     if kind == "stata" and begins == "stata_old":

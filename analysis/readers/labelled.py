@@ -16,6 +16,8 @@ from analysis.readers.kinds import Kind
 from analysis.readers.probe import refuse_crashing
 
 Labels = dict[str, dict[object, str]]
+# Values declared as missing, by column: "lo" to "hi", both included.
+Ranges = dict[str, list[dict[str, Any]]]
 
 
 def read_labelled(
@@ -62,15 +64,14 @@ def read_labelled(
         ) from None
     frame.columns = column_names(list(frame.columns), max_columns)
     frame.index = pd.RangeIndex(2, len(frame) + 2, name="row")
-    frame, notes = _without_declared_missing(frame, getattr(meta, "missing_ranges", None) or {})
+    frame, notes = without_declared_missing(frame, getattr(meta, "missing_ranges", None) or {})
     labels = {column: dict(values) for column, values in meta.variable_value_labels.items()}
     descriptions = {name: text for name, text in meta.column_names_to_labels.items() if text}
     return frame, labels, descriptions, notes
 
 
-def _without_declared_missing(
-    frame: pd.DataFrame, ranges: dict[str, list[dict[str, Any]]]
-) -> tuple[pd.DataFrame, list[Finding]]:
+def without_declared_missing(frame: pd.DataFrame, ranges: Ranges) -> tuple[pd.DataFrame, list[Finding]]:
+    """Take values for missing that the file itself declares so, with a note of how many."""
     notes: list[Finding] = []
     columns = dict(frame.items())
     for name, declared in ranges.items():
@@ -85,7 +86,7 @@ def _without_declared_missing(
         if hit.any():
             codes = sorted({str(value) for value in column[hit]})
             message = (
-                f"The SPSS file declares {', '.join(codes)} as missing; {int(hit.sum())} values "
+                f"The file declares {', '.join(codes)} as missing; {int(hit.sum())} values "
                 "were read as missing."
             )
             notes.append(finding("declared_missing", "note", message, column=name))

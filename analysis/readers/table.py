@@ -33,7 +33,7 @@ class Table:
         other formats keep their types. The index, `row`, counts as a spreadsheet does: the header
         is row 1, the first record row 2, and blank lines keep their number.
     labels : mapping
-        Value labels that Stata and SPSS keep with the data: column, then value, then label.
+        Value labels that Stata, SPSS and R keep with the data: column, then value, then label.
     sha256 : str
         Of the bytes of the file.
     notes : tuple of findings
@@ -57,7 +57,7 @@ def read_table(path: Path, data: Data) -> Table:
     ----------
     path : Path
         The format follows from the ending: csv, tsv, tab, txt, dat, xlsx, xlsm, parquet, dta, sav,
-        zsav, xpt, sas7bdat.
+        zsav, xpt, sas7bdat, rda, RData, rds.
     data : Data
         How the file is written, as far as the study says: encoding, delimiter, sheet.
 
@@ -120,6 +120,10 @@ def _read(
         from analysis.readers.parquet import read_parquet
 
         return read_parquet(path, MAX_COLUMNS), {}, {}, []
+    if kind == "r":
+        from analysis.readers.r_frame import read_r
+
+        return read_r(path, data, MAX_COLUMNS)
     from analysis.readers.labelled import read_labelled
 
     return read_labelled(path, kind, MAX_COLUMNS)

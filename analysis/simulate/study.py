@@ -63,7 +63,7 @@ def study_of(scenario: Scenario) -> Study:
             ),
         ),
         visits=Visits(
-            column="visit", schedule=tuple(_visit(scenario, week) for week in scenario.weeks)
+            column=("visit",), schedule=tuple(_visit(scenario, week) for week in scenario.weeks)
         ),
         measures=tuple(
             Measure(name=scale.name, label=scale.label, instrument=scale.instrument,

@@ -126,11 +126,14 @@ def _finding_visits(study: Study) -> Iterator[Problem]:
     if study.layout == "wide":
         if visits.column is not None:
             yield ("visits", "column"), "is for long files; a wide one has measures[].columns"
-        if visits.by != "label":
-            yield ("visits", "by"), f"is {visits.by!r}; a wide file has one column per visit"
-        return
-    if visits.column is None:
-        yield ("visits", "column"), "is missing; it names the column that says which visit a row is"
+        yield from _timed_columns(study)
+    else:
+        if visits.column is None:
+            yield ("visits", "column"), "is missing; it names the column that says which visit a row is"
+        if visits.by != "label" and len(visits.column or ()) > 1:
+            yield ("visits", "column"), f"holds several columns; the {visits.by} of a row is in one"
+        if visits.columns:
+            yield ("visits", "columns"), "are for wide files; a long file has one 'column'"
     if visits.by == "date" and visits.start is None:
         yield ("visits", "start"), "is missing; dates need the column with the day of randomisation"
     if visits.by != "label":
@@ -138,6 +141,22 @@ def _finding_visits(study: Study) -> Iterator[Problem]:
             if visit.window_days is None:
                 key = ("visits", "schedule", position, "window_days")
                 yield key, f"is missing; a visit found by its {visits.by} needs one, as [7, 7]"
+
+
+def _timed_columns(study: Study) -> Iterator[Problem]:
+    """Columns of a wide file that say when each visit was."""
+    visits = study.visits
+    if visits.by != "label" and not visits.columns:
+        yield (
+            ("visits", "columns"),
+            f"is missing; with 'by: {visits.by}' a wide file needs the column with each visit's {visits.by}",
+        )
+    if visits.by == "label" and visits.columns:
+        yield ("visits", "by"), "is missing; say whether visits.columns hold a 'date', 'week' or 'day'"
+    names = [visit.name for visit in visits.schedule]
+    for unknown in visits.columns:
+        if unknown not in names:
+            yield ("visits", "columns", unknown), f"is not a visit; visits are {names}"
 
 
 def _measures(study: Study) -> Iterator[Problem]:

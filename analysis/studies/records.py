@@ -79,7 +79,8 @@ class Data(Record):
     where its column has another name than `patient`. With `sha256` the outcomes file is an open data
     set: looked for by that name in the folder PAIN_DATA too, and in the cache, and downloaded from
     `url` only on request. `obtain` says how to get it by hand where no address serves it as it is.
-    `truth` is the result frame of true values that a simulated trial keeps beside its data.
+    `sheet` is the sheet of a workbook, or the data frame of a
+    file of R. `truth` is the result frame of true values that a simulated trial keeps beside its data.
     """
 
     outcomes: Text
@@ -135,14 +136,17 @@ class Visit(Record):
 class Visits(Record):
     """How a record finds its visit: by a label, an actual week or day, or a date with its origin.
 
-    `start` names the column with the date of randomisation when `by` is "date". Found by time, a
+    Several columns name a visit together: its code is what they hold, with a space between.
+    `start` names the column with the date of randomisation when `by` is "date". `columns` (visit name to
+    column), in wide files, says when each visit was. Found by time, a
     record belongs to the nearest visit whose window holds it, of two equally near ones to the
     `tie` one; of several records in one window `several` says which counts.
     """
 
     by: Literal["label", "week", "day", "date"] = "label"
-    column: Text | None = None
+    column: Columns | None = None
     start: Text | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
     tie: Literal["earlier", "later"] = "earlier"
     several: Literal["nearest_then_later", "nearest_then_earlier", "first", "last"] = (
         "nearest_then_later"

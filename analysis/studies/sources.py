@@ -14,7 +14,7 @@ from analysis.studies.records import Study
 
 DATA_VARIABLE = "PAIN_DATA"
 # Folders of PAIN_DATA that are looked into, in this order.
-DATA_FOLDERS = ("", "trials", "reference", "own")
+DATA_FOLDERS = ("", "trials", "trials/original", "reference", "reference/original", "own", "own/original")
 CACHE_NAME = "lasting-relief"
 
 

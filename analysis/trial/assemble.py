@@ -16,6 +16,7 @@ from analysis.trial.events import event_rows, events_of, undated_events
 from analysis.trial.records import SourceFile, Trial, empty_events
 from analysis.trial.roster import linked, patients_of
 from analysis.trial.source import Rows, Source, rows_of
+from analysis.trial.timed_columns import timed_columns
 from analysis.trial.truth import truth_of
 from analysis.trial.values import values_of, without_other_measures
 from analysis.trial.visits import Visited, visits_of
@@ -100,7 +101,8 @@ def _visited(study: Study, outcomes: Rows, patients: Rows | None) -> Visited:
     if study.layout == "wide":
         size = len(rows.keys)
         zero = pd.Series(0, index=range(size), dtype="int64").to_numpy()
-        return Visited(rows, zero, zero.astype(float), ())
+        timed, found = timed_columns(study, rows, patients)
+        return Visited(rows, zero, zero.astype(float), found, timed)
     return visits_of(study, rows, patients)
 
 

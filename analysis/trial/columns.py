@@ -60,8 +60,10 @@ def _wanted(study: Study) -> Iterator[Wanted]:
             yield key, column, ("patients",), True
     if study.therapy is not None:
         yield "therapy.column", study.therapy.column, either, True
-    if study.visits.column is not None:
-        yield "visits.column", study.visits.column, outcomes, True
+    for column in study.visits.column or ():
+        yield "visits.column", column, outcomes, True
+    for column in study.visits.columns.values():
+        yield "visits.columns", column, outcomes, True
     if study.visits.start is not None:
         yield "visits.start", study.visits.start, either, True
     if study.measure_column is not None:

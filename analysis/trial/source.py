@@ -52,6 +52,15 @@ class Source:
             series = pd.Series(values, index=frame.index, name=column)
         return cells_of(series, self.data.missing, dict(self.table.labels.get(column, {})))
 
+    def joined(self, columns: Sequence[str]) -> Cells:
+        """Cells of a column, or of several side by side: what is filled, with a space between."""
+        parts = [self.cells(column) for column in columns]
+        if len(parts) == 1:
+            return parts[0]
+        texts = [" ".join(filter(None, row)) for row in zip(*(part.text for part in parts), strict=True)]
+        series = pd.Series(texts, index=self.table.frame.index, name=", ".join(columns), dtype="object")
+        return cells_of(series)
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:

@@ -49,7 +49,7 @@ def values_of(
     for measure in study.measures:
         for place, column, use in _cells_of_measure(study, measure, visited):
             piece, noticed = _piece(study, measure, visited.rows, place, column, use)
-            pieces.append(piece.assign(days_after=visited.days_after[use]))
+            pieces.append(_placed(study, visited, piece, use))
             found += noticed
         if measure.baseline_column is not None:
             piece, noticed = _baseline(study, measure, visited.rows, patients)
@@ -61,6 +61,20 @@ def values_of(
         values, noticed = _one_in_window(study, values)
         found += noticed
     return values, found
+
+
+def _placed(
+    study: Study, visited: Visited, piece: pd.DataFrame, use: NDArray[np.bool_]
+) -> pd.DataFrame:
+    """Values with the days after their visit; those of a wide file at the visit of their day."""
+    if study.layout != "wide":
+        return piece.assign(days_after=visited.days_after[use])
+    name = "" if piece.empty else study.visits.schedule[piece["place"].iloc[0]].name
+    timed = visited.timed.get(name)
+    if timed is None:
+        return piece
+    reason = piece["reason"].mask(piece["reason"] == "", pd.Series(timed.reasons[use], dtype="object"))
+    return piece.assign(place=timed.place[use], days_after=timed.days_after[use], reason=reason)
 
 
 def _code(measure: Measure) -> object:
@@ -77,7 +91,7 @@ def _cells_of_measure(
         size = len(rows.keys)
         return [
             (np.full(size, names.index(visit)), column, rows.used)
-            for visit, column in measure.columns.items()
+            for visit, column in sorted(measure.columns.items(), key=lambda pair: names.index(pair[0]))
         ]
     use = rows.used
     if study.measure_column is not None:
@@ -191,8 +205,9 @@ def _one_in_window(study: Study, values: pd.DataFrame) -> tuple[pd.DataFrame, li
     after, row = counting["days_after"].to_numpy(), counting["row"].to_numpy()
     turned = -1 if rule in ("nearest_then_later", "last") else 1
     away = np.abs(after) if rule.startswith("nearest") else np.zeros(len(after))
-    # Of records of one day, the lower row of the file counts as the later.
-    counting = counting.iloc[np.lexsort((turned * row, turned * after, away))]
+    # Of records of one day, the lower row of the file counts as the later, and so does the later column.
+    order = np.arange(len(counting))
+    counting = counting.iloc[np.lexsort((turned * order, turned * row, turned * after, away))]
     again = counting[counting.duplicated(["patient", "place", "measure"])].sort_values("row")
     message = (
         "The patient has another record in the window of this visit; this one was set aside, as "
@@ -202,7 +217,7 @@ def _one_in_window(study: Study, values: pd.DataFrame) -> tuple[pd.DataFrame, li
     found = [
         finding("several_in_window", "warning", message, file=line.file, row=line.row,
                 patient=line.patient, visit=study.visits.schedule[line.place].name,
-                value=f"{line.value:g}")
+                column=line.column if study.layout == "wide" else "", value=f"{line.value:g}")
         for line in again.itertuples()
     ]  # fmt: skip
     reason = values["reason"].mask(values.index.isin(again.index), OTHER_RECORD)

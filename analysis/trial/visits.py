@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -32,13 +32,37 @@ SEVERAL = {
 
 
 @dataclass(frozen=True, slots=True)
+class TimedColumns:
+    """Where the values of the columns of one visit belong, a row a patient.
+
+    Attributes
+    ----------
+    place : ndarray of int
+        Position in the schedule: the visit whose window holds the day, or the one whose columns they
+        are where none does.
+    days_after : ndarray of float
+        Days after the scheduled day of that visit.
+    reasons : ndarray of str
+        Why values do not count; "" where they do.
+    """
+
+    place: NDArray[np.int64]
+    days_after: NDArray[np.float64]
+    reasons: NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True)
 class Visited:
-    """Visit of each row: its position in the schedule (-1 for none), and days after it."""
+    """Visit of each row: its position in the schedule (-1 for none), and days after it.
+
+    In a wide file a row has no visit; `timed` says where values belong by the visit they stand under.
+    """
 
     rows: Rows
     place: NDArray[np.int64]
     days_after: NDArray[np.float64]
     findings: tuple[Finding, ...]
+    timed: Mapping[str, TimedColumns] = field(default_factory=dict)
 
 
 def visit_codes(study: Study) -> Mapping[str, int]:
@@ -72,7 +96,8 @@ def visits_of(study: Study, rows: Rows, patients: Rows | None) -> Visited:
     place, after = nearest(study.visits.schedule, days, tie=study.visits.tie)
     timed = ~np.isnan(days)
     outside = rows.used & timed & (place < 0)
-    found.append(_windows(study, rows, int(outside.sum())))
+    column, counted = ", ".join(study.visits.column or ()), int(rows.used.sum())
+    found.append(windows_note(study, rows.source.name, column, counted, int(outside.sum())))
     for row in np.flatnonzero(outside):
         message = (
             f"The record was taken on day {days[row]:g}, which no visit's window holds; it was set "
@@ -80,7 +105,7 @@ def visits_of(study: Study, rows: Rows, patients: Rows | None) -> Visited:
         )
         found.append(
             finding("outside_window", "warning", message, file=rows.source.name,
-                    row=int(rows.source.rows[row]), column=study.visits.column or "",
+                    row=int(rows.source.rows[row]), column=", ".join(study.visits.column or ()),
                     patient=str(rows.keys[row]), value=f"{days[row]:g}")
         )  # fmt: skip
     return Visited(rows.without(outside, OUTSIDE), place, after, tuple(found))
@@ -119,7 +144,7 @@ def nearest(
     return np.where(np.isfinite(away.min(axis=0)), place, -1), days - scheduled
 
 
-def _windows(study: Study, rows: Rows, outside: int) -> Finding:
+def windows_note(study: Study, file: str, column: str, records: int, outside: int) -> Finding:
     """What the windows are and how they were applied, so that nobody has to look it up."""
     visits = study.visits
     spans = [
@@ -141,17 +166,16 @@ def _windows(study: Study, rows: Rows, outside: int) -> Finding:
         )
     message = (
         f"Visits were found by {visits.by}, counted from randomisation: {text}. {cut}"
-        f"{outside} of {int(rows.used.sum())} records lie outside every window. Of several "
+        f"{outside} of {records} records lie outside every window. Of several "
         f"records in one window, {SEVERAL[visits.several]} counts."
     )
-    return finding("visit_windows", "note", message, file=rows.source.name,
-                   column=visits.column or "")  # fmt: skip
+    return finding("visit_windows", "note", message, file=file, column=column)
 
 
 def _by_label(study: Study, rows: Rows) -> Visited:
     codes = visit_codes(study)
-    column = study.visits.column or ""
-    cells = rows.source.cells(column)
+    column = ", ".join(study.visits.column or ())
+    cells = rows.source.joined(study.visits.column or ())
     place = cells.each(
         lambda text: codes.get(code_key(text), codes.get(cells.labels.get(text, ""), -1)), np.int64
     )
@@ -184,17 +208,10 @@ def _days(
     study: Study, rows: Rows, patients: Rows | None
 ) -> tuple[NDArray[np.float64], Rows, list[Finding]]:
     """Days since randomisation of each row; rows whose time is not known are set aside."""
-    source, column = rows.source, study.visits.column or ""
-    cells = source.cells(column)
-    if study.visits.by == "date":
-        read = dates_of(cells, rows.used, order=study.data.dates, file=source.name)
-        start, found = _starts(study, rows, patients)
-        days = read.days - start
-        found = [*read.findings, *found]
-    else:
-        numbers = numbers_of(cells, rows.used, decimal=study.data.decimal, file=source.name)
-        days = numbers.values * (DAYS_PER_WEEK if study.visits.by == "week" else 1)
-        found = list(numbers.findings)
+    source, column = rows.source, ", ".join(study.visits.column or ())
+    starts, found = starts_of(study, rows, patients) if study.visits.by == "date" else (None, [])
+    days, noticed = days_of(study, source, rows.used, column, starts)
+    found = [*noticed, *found]
     untimed = rows.used & np.isnan(days)
     if untimed.any():
         first = int(source.rows[np.flatnonzero(untimed)[0]])
@@ -208,7 +225,19 @@ def _days(
     return days, rows.without(untimed, NO_TIME), found
 
 
-def _starts(
+def days_of(
+    study: Study, source: Source, use: NDArray[np.bool_], column: str, starts: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], list[Finding]]:
+    """Days since randomisation in a column of weeks, days, or dates counted from `starts`."""
+    cells = source.cells(column)
+    if starts is not None:
+        read = dates_of(cells, use, order=study.data.dates, file=source.name)
+        return read.days - starts, list(read.findings)
+    numbers = numbers_of(cells, use, decimal=study.data.decimal, file=source.name)
+    return numbers.values * (DAYS_PER_WEEK if study.visits.by == "week" else 1), list(numbers.findings)
+
+
+def starts_of(
     study: Study, rows: Rows, patients: Rows | None
 ) -> tuple[NDArray[np.float64], list[Finding]]:
     """Day of randomisation for each row, from the same file or the patients file."""

@@ -18,11 +18,13 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "data" / "examples"
 # Outcomes file, patients file, dictionary.
 FILES = {
     "redcap": ("export.csv", None, "dictionary.csv"),
+    "redcap_repeating": ("export.csv", None, None),
     "qualtrics": ("answers.csv", "patients.csv", None),
     "google_forms": ("form_responses.csv", "patients.csv", None),
     "spss": ("study.sav", None, None),
     "adam": ("adqs.xpt", None, None),
     "clinic_sheet": ("patients.csv", None, None),
+    "clinic_dates": ("patients.csv", None, None),
 }
 
 
@@ -54,7 +56,13 @@ def test_every_export_is_drafted():
     assert set(FILES) == set(EXPORTERS)
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_draft_of_repeated_events_asks_which_instances_are_visits(drafted):
+    draft = drafted("redcap_repeating")
+    (asked,) = [text for text in draft.questions if "repeating instruments" in text]
+    assert "column: [redcap_event_name, redcap_repeat_instance]" in asked
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"redcap_repeating"}))
 def test_a_draft_of_an_export_loads_and_reads_as_its_trial(drafted, name):
     draft = drafted(name)
     assert draft.problem == ""

@@ -23,6 +23,8 @@ TRIALS = [
     ("reference/antidepressant_data.csv", "long", "PATIENT", "THERAPY", {"week", "instrument"}),
     ("reference/hsaur3_btheb.csv", "wide", "(row)", "treatment", {"instrument"}),
     ("reference/adam/adqscibc.xpt", "adam", "USUBJID", "TRT01P", {"instrument"}),
+    ("trials/original/brashear1999_cdystonia.rda", "long", ["site", "id"], "treat", {"instrument"}),
+    ("reference/original/antidepressant_data.rda", "long", "PATIENT", "THERAPY", {"week", "instrument"}),
     ("own/pain150.csv", "long", "patient", "therapy", {"instrument"}),
 ]  # fmt: skip
 

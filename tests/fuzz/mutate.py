@@ -13,10 +13,10 @@ import yaml
 from seed_studies import ARMS, Files, seed_studies
 
 # Of 20 mutants so many come from each seed; files of statistics packages are slow to refuse, since
-# each is tried in a process of its own.
+# each is tried in a process of its own (but for those of R).
 SHARES = {"long": 6, "events": 5, "wide": 3, "dated": 2, "one group": 1, "excel": 2, "parquet": 1}
-PACKAGES = ("spss", "stata", "sas")
-PACKAGE_EVERY = 50
+PACKAGES = ("spss", "r", "stata", "r", "sas", "r")
+PACKAGE_EVERY = 25
 # Most mutants have one mutation, so that each is seen alone; some have several.
 MUTATIONS = (1, 1, 1, 2, 3)
 NASTY: tuple[str, ...] = (

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyreadstat
+import rdata
 import yaml
 
 PATIENTS = 18
@@ -143,6 +144,14 @@ def _package(ending: str, write: Callable[[pd.DataFrame, str], None]) -> Files:
         return {"study.yml": _yaml(_study(data={"outcomes": name})), name: path.read_bytes()}
 
 
+def _write_r(frame: pd.DataFrame, path: str) -> None:
+    """Unpacked, so that a spoilt byte is more than a wrong sum; the therapy is a factor."""
+    made = frame.set_axis(pd.RangeIndex(1, len(frame) + 1))
+    made = made.astype({name: "object" for name in made if made[name].dtype == "str"})
+    arm = pd.Categorical(frame["arm"].astype("object"))
+    rdata.write_rda(path, {"pain": made.assign(arm=arm)}, compression=None)
+
+
 @cache
 def seed_studies() -> dict[str, Files]:
     """Files of every seed, by its name; `study.yml` is the study file."""
@@ -152,4 +161,5 @@ def seed_studies() -> dict[str, Files]:
         "spss": _package("sav", pyreadstat.write_sav),
         "stata": _package("dta", pyreadstat.write_dta),
         "sas": _package("xpt", pyreadstat.write_xport),
+        "r": _package("rda", _write_r),
     }  # fmt: skip

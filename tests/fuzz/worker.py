@@ -22,6 +22,7 @@ from typing import Any
 import openpyxl  # noqa: F401 - imported before memory is counted, as the readers' libraries are
 import pyarrow.parquet  # noqa: F401
 import pyreadstat  # noqa: F401
+import rdata  # noqa: F401
 from mutate import mutant
 
 from analysis.describe import baseline_table, events_table, flow, missingness, observed_course

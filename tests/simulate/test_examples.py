@@ -1,4 +1,4 @@
-"""One simulated trial in the formats of six programs: every export reads back as that trial."""
+"""One simulated trial in the formats of several programs: every export reads back as that trial."""
 
 from __future__ import annotations
 

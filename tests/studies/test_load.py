@@ -208,7 +208,7 @@ measures: [{name: pain, label: Pain, instrument: NRS, code: PAIN}]
 """
     study = read_study(write_study(text))
     assert (study.patient, study.measure_column) == (("USUBJID",), "PARAMCD")
-    assert (study.therapy.column, study.visits.column) == ("TRT01P", "AVISIT")
+    assert (study.therapy.column, study.visits.column) == ("TRT01P", ("AVISIT",))
     assert (study.primary.column, study.primary.baseline_column) == ("AVAL", None)
 
 

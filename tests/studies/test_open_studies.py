@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from analysis.instruments import INSTRUMENTS, Instrument, find_instrument
+from analysis.readers.table import read_table
 from analysis.studies.load import read_study
 from analysis.studies.records import (
     Arm,
@@ -53,7 +54,7 @@ def test_an_open_study_names_licence_and_citation_and_way_to_its_data(name):
 def test_an_open_study_finds_the_file_it_was_written_for(name, shared_data, monkeypatch):
     monkeypatch.setenv("PAIN_DATA", str(shared_data))
     path = locate(study(name), OPEN / f"{name}.yml", study(name).data.outcomes)
-    header = path.read_text(encoding="utf-8").splitlines()[0].replace('"', "").split(",")
+    header = read_table(path, study(name).data).frame.columns
     assert set(columns_of(study(name))) <= set(header)
 
 
@@ -64,7 +65,7 @@ def columns_of(study):
     for measure in study.measures:
         yield from (*measure.columns.values(), *measure.requires.values())
         yield from filter(None, (measure.column, measure.baseline_column))
-    yield from filter(None, (study.site, study.visits.column, study.measure_column))
+    yield from filter(None, (study.site, *(study.visits.column or ()), study.measure_column))
     yield from (() if study.therapy is None else (study.therapy.column,))
     yield from (() if study.events is None else (study.events.kind, study.events.what))
 

@@ -72,7 +72,7 @@ def test_a_private_file_is_not_looked_for_in_the_data_folder(tmp_path, changed, 
         find(changed())
 
 
-@pytest.mark.parametrize("folder", ["", "trials", "reference", "own"])
+@pytest.mark.parametrize("folder", ["", "trials", "trials/original", "reference", "own"])
 def test_open_data_are_found_in_the_data_folder(tmp_path, changed, monkeypatch, folder):
     place = tmp_path / "elsewhere" / folder
     place.mkdir(parents=True)

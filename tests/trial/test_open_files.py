@@ -17,7 +17,7 @@ from analysis.trial.records import Trial
 
 FILES = Path(__file__).parent / "open_files"
 OPEN = Path(__file__).resolve().parents[2] / "data" / "open"
-FOLDERS = ("trials", "trials/original", "reference", "reference/adam", "own")
+FOLDERS = ("trials", "trials/original", "reference", "reference/original", "reference/adam", "own")
 # Study file, patients, values of the primary measure (None: counted by a test of its own)
 EXPECTED = {
     "vickers2004_long": (401, 401 + 326 + 301), "ashar2022_simple_long": (151, 286),
@@ -32,16 +32,29 @@ EXPECTED = {
 SUMMARIES = {
     "ashar2022_published_pain_by_visit.csv", "dat_bcg.csv", "dat_normand1999.csv", "dat_senn2013.csv",
 }  # fmt: skip
-# Workspaces of R and MATLAB; each holds a table that is here as CSV too.
-UNREAD = {".rda", ".RData", ".mat"}
+# Study files of the CSV that a file of R was written to, here or among the open trials.
+OF_R = {
+    "vickers2004_long": "vickers2004_refbasedmi_acupuncture.RData", "fev": "fev_data.rda",
+    "bcva": "bcva_data.rda", "antidepressant": "antidepressant_data.rda", "btheb": "hsaur3_BtheB.rda",
+}  # fmt: skip
+OPEN_OF_R = {
+    "brashear1999": ("brashear1999_cdystonia.rda", "brashear1999_cdystonia.csv"),
+    "alter2021": ("alter2021_choir_pain.rda", "alter2021_choir_registry.csv"),
+}
+# A workspace of MATLAB; it holds a table that is here as CSV too.
+UNREAD = {".mat"}
 
 
 @pytest.fixture
 def imported(shared_data, tmp_path):
     """Function that reads a study file beside copies of the data it names."""
 
-    def read(name: str, folders: tuple[str, ...] = FOLDERS) -> Trial:
-        text = (FILES / f"{name}.yml").read_text(encoding="utf-8")
+    def read(name: str, folders: tuple[str, ...] = FOLDERS, changes: dict[str, str] | None = None) -> Trial:
+        home = FILES if (FILES / f"{name}.yml").is_file() else OPEN
+        text = (home / f"{name}.yml").read_text(encoding="utf-8")
+        for old, new in (changes or {}).items():
+            assert old in text
+            text = text.replace(old, new)
         for file in _named(text):
             source = next(path for f in folders if (path := shared_data / f / file).is_file())
             shutil.copy(source, tmp_path)
@@ -83,6 +96,7 @@ def test_no_file_is_left_out(shared_data):
              for file in _named(path.read_text(encoding="utf-8"))}  # fmt: skip
     # The CSV beside an xpt and the originals under other names hold the same tables.
     same = {"adqscibc.csv", "adsl.csv", "vickers2004_raw_data.csv", "Ashar2022_outcomes_demographics.csv"}
+    same |= {*OF_R.values(), *(csv for _, csv in OPEN_OF_R.values())}
     there = {
         path.name for folder in ("trials", "reference", "own") for path in (shared_data / folder).rglob("*")
         if path.is_file() and path.suffix not in UNREAD
@@ -131,7 +145,34 @@ def test_the_second_period_of_a_crossover_is_no_follow_up(imported):
     assert "no_long_term_visit" in set(trial.findings["rule"])
 
 
-def test_workspaces_of_r_and_matlab_are_refused_in_words(shared_data):
+def _assert_same(one: Trial, other: Trial) -> None:
+    pd.testing.assert_frame_equal(values(one), values(other))
+    pd.testing.assert_frame_equal(one.patients, other.patients)
+    assert one.account[["item", "step", "reason", "n"]].equals(other.account[["item", "step", "reason", "n"]])
+
+
+@pytest.mark.parametrize("name", sorted(OF_R))
+def test_a_file_of_r_imports_as_the_csv_beside_it(imported, name):
+    csv = imported(name)
+    _assert_same(imported(name, changes={csv.study.data.outcomes: OF_R[name]}), csv)
+
+
+@pytest.mark.parametrize("name", sorted(OPEN_OF_R))
+def test_an_open_trial_imports_alike_from_r_and_from_csv(imported, name):
+    file, csv = OPEN_OF_R[name]
+    of_r = imported(name)
+    assert of_r.files[0].name == file
+    changes = {file: csv, "  sha256: ": "  # ", "  url: ": "  # "}
+    _assert_same(of_r, imported(name, changes=changes))
+
+
+def test_every_file_of_r_is_compared_with_a_csv(shared_data):
+    endings = (".rda", ".rdata", ".rds")
+    there = {path.name for path in shared_data.rglob("*") if path.suffix.lower() in endings}
+    assert there == {*OF_R.values(), *(file for file, _ in OPEN_OF_R.values())}
+
+
+def test_a_workspace_of_matlab_is_refused_in_words(shared_data):
     paths = [path for path in shared_data.rglob("*") if path.suffix in UNREAD]
     assert paths
     for path in paths:

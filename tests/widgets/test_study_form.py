@@ -199,7 +199,7 @@ class TestColumns:
         assert form.visit.value == "visit"
         form.visit.value = "when"
         study = read_study(form.save())
-        assert study.visits.column == "when" and form.plan.sound
+        assert study.visits.column == ("when",) and form.plan.sound
 
     def test_dates_find_visits_from_the_start_that_is_chosen(self, tmp_path):
         path = example(tmp_path, "google_forms")

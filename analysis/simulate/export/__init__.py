@@ -1,4 +1,4 @@
-"""One small simulated trial as six programs would export it, each with its own quirks."""
+"""One small simulated trial as programs would export it, each with its own quirks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from pathlib import Path
 
 from analysis.simulate.export.packages import adam_files, spss_files
 from analysis.simulate.export.records import example_trial, records_of
-from analysis.simulate.export.redcap import redcap_files
-from analysis.simulate.export.sheet import sheet_files
+from analysis.simulate.export.redcap import redcap_files, redcap_repeating_files
+from analysis.simulate.export.sheet import dated_files, sheet_files
 from analysis.simulate.export.survey import google_files, qualtrics_files
 from analysis.trial.records import Trial
 
 __all__ = ["EXPORTERS", "example_trial", "export_examples"]
 
 EXPORTERS = {
-    "redcap": redcap_files, "qualtrics": qualtrics_files, "google_forms": google_files,
+    "redcap": redcap_files, "redcap_repeating": redcap_repeating_files,
+    "qualtrics": qualtrics_files, "google_forms": google_files,
     "spss": spss_files, "adam": adam_files, "clinic_sheet": sheet_files,
+    "clinic_dates": dated_files,
 }  # fmt: skip
 """Writers of the example files by the program that each imitates; of a trial they make its files by name."""
 

@@ -68,6 +68,47 @@ def _row(patient: str, event: str, visit: Any, person: Any) -> list[str]:
     return [patient, event, "", "", *baseline, *outcomes]
 
 
+REPEATING_COLUMNS = (
+    "record_id", "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance",
+    "redcap_survey_identifier", "age", "sex", "arm", "location___1", "location___2", "baseline_complete",
+    "outcomes_timestamp", "pain_nrs", "rmdq", "outcomes_complete", "drug", "medications_complete",
+)  # fmt: skip
+# The follow-up is one event that repeats; its instances are the visits.
+INSTANCES = {8.0: "1", 26.0: "2"}
+NOT_COMPLETED = "[not completed]"
+
+
+def redcap_repeating_files(records: pd.DataFrame) -> Mapping[str, bytes]:
+    """File of a REDCap project whose follow-up is a repeated event, with a repeating list of medicines.
+
+    A repeated event has no instrument and a number of the instance; a repeating instrument has both and
+    stands on rows of its own, where all other fields are empty.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As `records_of` makes it.
+    """
+    rows: list[list[str]] = []
+    for patient, part in records.groupby("patient", sort=False):
+        for line in part.itertuples():
+            first = line.week == 0
+            event = EVENTS[0.0] if first else "follow_up_arm_1"
+            sex = "1" if line.sex == "female" else "2"
+            known = [written(line.age), sex, str(line.arm), str(line.number % 2), "0", COMPLETE]
+            late = pd.isna(line.function)
+            stamp = NOT_COMPLETED if late else f"{line.date.isoformat()} 10:04"
+            rows.append([
+                str(patient), event, "", INSTANCES.get(line.week, ""), "", *(known if first else [""] * 6),
+                stamp, written(line.pain), written(line.function, NOT_DONE), INCOMPLETE if late else COMPLETE,
+                "", "",
+            ])  # fmt: skip
+            for n in range(line.number % 3 if first else 0):
+                drug = ("1", "2")[n]
+                rows.append([str(patient), event, "medications", str(n + 1), *[""] * 11, drug, COMPLETE])
+    return {"export.csv": csv_text(REPEATING_COLUMNS, rows).encode()}
+
+
 # Name, form, type, label, choices, validation, lowest, highest, identifier.
 _FIELDS = (
     ("record_id", "baseline", "text", "Record ID", "", "", "", "", ""),

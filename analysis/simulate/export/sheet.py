@@ -1,4 +1,4 @@
-"""A clinic's own spreadsheet: a column a visit, German, semicolons, decimal commas, Latin-1."""
+"""A clinic's own spreadsheets: a column a visit, German and in Latin-1; and one with a date a visit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ COLUMNS = (
     "Schmerz Beginn", "Schmerz Woche 8", "Schmerz Woche 26",
     "RMDQ Beginn", "RMDQ Woche 8", "RMDQ Woche 26", "Größe",
 )  # fmt: skip
+DATED_COLUMNS = (
+    "patient", "therapy", "age", "sex", "randomised_on",
+    *(f"{what}_{week}" for week in (0, 8, 26) for what in ("date", "pain", "rmdq")),
+)  # fmt: skip
+GROUPS_IN_ENGLISH = ("Usual care", "Massage")
 GROUPS = ("Übliche Versorgung", "Massage")
 # "keine Angabe": not stated.
 NOT_STATED = "k. A."
@@ -46,6 +51,32 @@ def sheet_files(records: pd.DataFrame) -> Mapping[str, bytes]:
         )  # fmt: skip
     text = csv_text(COLUMNS, rows, delimiter=";", end="\r\n")
     return {"patients.csv": text.encode("latin-1")}
+
+
+def dated_files(records: pd.DataFrame) -> Mapping[str, bytes]:
+    """File of a clinic with a date beside the scores of each visit, the day first.
+
+    Visits were a few days early or late. A visit that was missed is empty; where somebody came and did
+    not fill in a questionnaire, the date stands alone.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As `records_of` makes it.
+    """
+    rows = []
+    for patient, part in records.groupby("patient", sort=False):
+        seen = {line.week: line for line in part.itertuples()}
+        person = seen[0.0]
+        row = [str(patient), GROUPS_IN_ENGLISH[person.arm], written(person.age), str(person.sex),
+               person.start.strftime("%d/%m/%Y")]  # fmt: skip
+        for week in WEEKS:
+            visit = seen.get(week)
+            row += ["", "", ""] if visit is None else [
+                visit.date.strftime("%d/%m/%Y"), written(visit.pain), written(visit.function),
+            ]  # fmt: skip
+        rows.append(row)
+    return {"patients.csv": csv_text(DATED_COLUMNS, rows).encode()}
 
 
 def _comma(number: str) -> str:
