@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.evidence.fades import Course
+from analysis.evidence.fades import Course, half_times
 from analysis.evidence.followups import Followups
-from analysis.evidence.surface import Nodes, best, whitener
+from analysis.evidence.surface import Nodes, best, node_at, whitener
 
 Array = NDArray[np.float64]
 Criterion = Literal["REML", "ML"]
@@ -17,9 +17,15 @@ End = Literal["settled", "untold", "moving"]
 
 # Rounds of tau² and course in turn.
 ROUNDS = 200
-# Change of tau², relative, at which both have settled. A half-time is where a sum of squares is flat,
-# so it is known to the root of rounding, about 1e-8, and tau² no better.
-SETTLED, SETTLED_LINEAR = 1e-7, 1e-11
+# Change of tau², relative, at which both have settled.
+SETTLED = 1e-10
+# A sum of squares is flat at its least, so a search by its values knows a half-time to the root of
+# rounding only. Steps by derivatives that end below this, in log half-time and share kept, know it fully.
+SHARP, STEPS = 1e-12, 60
+# Relative rise of the sum of squares that is no rounding: such a step is not taken.
+RISE = 1e-9
+# Relative distance from the ends of the half-times at which a search has run into one.
+EDGE = 1e-6
 # Information on tau² below this share of the information with a known mean is rounding.
 UNTOLD = 1e-10
 # A column whose length is below this share of the largest, after the others are taken off, adds none.
@@ -32,19 +38,47 @@ def settle(
     """Course given tau², scoring step of tau² given the course, until neither moves."""
     scale = float(np.mean(np.diag(followups.sampling)))
     tau2 = scale
-    enough = SETTLED if course.fades else SETTLED_LINEAR
     for _ in range(ROUNDS):
         white = whitener(followups, tau2)
-        found = best(followups, course, white)
+        found = sharpened(followups, course, best(followups, course, white), white)
         step = _scoring(followups, course, found, white, criterion)
         if np.isnan(step):
             white = whitener(followups, 0.0)
-            return 0.0, best(followups, course, white), white, "untold"
+            found = sharpened(followups, course, best(followups, course, white), white)
+            return 0.0, found, white, "untold"
         moved = max(tau2 + step, 0.0)
-        if abs(moved - tau2) <= enough * max(tau2, scale):
+        if abs(moved - tau2) <= SETTLED * max(tau2, scale):
             return tau2, found, white, "settled"
         tau2 = moved
     return tau2, found, white, "moving"
+
+
+def sharpened(followups: Followups, course: Course, found: Nodes, white: Array) -> Nodes:
+    """The solution at the place where the derivatives of the sum of squares vanish.
+
+    Gauss-Newton steps from the least that a search by values found; a half-time or share at an end of
+    its range stays there.
+    """
+    h, ends = half_times(course, followups.week, 2), course.kept_at()
+    if not course.fades or not h[0] * (1 + EDGE) < found.half_time[0] < h[-1] * (1 - EDGE):
+        return found
+    shared = ends is not None and ends[0] < ends[1]
+    free = shared and ends is not None and ends[0] < found.kept[0] < ends[1]
+    linear = found.params.shape[1]
+    for _ in range(STEPS):
+        columns = derivatives(followups, course, found)[:, : linear + 1 + free]
+        left = followups.effect - mean_of(followups, course, found)
+        step = np.linalg.lstsq(white @ columns, white @ left, rcond=None)[0][linear:]
+        kept = None if ends is None else float(found.kept[0] + (step[1] if free else 0.0))
+        if kept is not None and ends is not None:
+            kept = min(max(kept, ends[0]), ends[1])
+        moved = node_at(followups, course, white, float(found.half_time[0] * np.exp(step[0])), kept)
+        if not moved.rss[0] <= found.rss[0] * (1 + RISE):
+            return found
+        found = moved
+        if np.abs(step).max() < SHARP:
+            return found
+    return found
 
 
 def _scoring(
