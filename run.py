@@ -3,7 +3,7 @@
 
     python3 run.py report [study.yml] [--output DIR] [--download]
     python3 run.py compare REPORT REPORT [--all]
-    python3 run.py test [pytest options; paths are meant from the project's folder]
+    python3 run.py test [pytest options, from the project's folder; none: all tests, on two cores]
     python3 run.py draft my_data.xlsx [--sheet NAME] [--patients FILE] [--output FILE] [...]
     python3 run.py check my_study.yml [--download]
     python3 run.py lab [JupyterLab options], python3 run.py refresh
@@ -29,6 +29,7 @@ PYTHON = ENVIRONMENT / SCRIPTS / ("python" + SUFFIX)
 HERE, QUIET = {"cwd": str(ROOT)}, {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 LAB = ["--ip=127.0.0.1", "--ServerApp.root_dir=notebooks", "--LabApp.news_url=None",
        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
+WHOLE = {"test": ["--numprocesses=2", "--dist=loadfile"]}
 TASKS = {
     # -P: a file called pandas.py in the folder of the data must not be imported.
     "report": ["-P", "-m", "analysis.report"], "compare": ["-P", "-m", "analysis.report.compare"],
@@ -143,7 +144,7 @@ def main(arguments):
             "package index, and pip in this Python (Debian, Ubuntu: apt install python3-venv). "
             "Mend that and run the same command again.")  # fmt: skip
         return 1
-    return run_task(arguments[0], arguments[1:], variables)
+    return run_task(arguments[0], arguments[1:] or WHOLE.get(arguments[0], []), variables)
 
 
 if __name__ == "__main__":

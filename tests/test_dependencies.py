@@ -20,6 +20,8 @@ TOOLS = {
     "ipykernel": ("analysis/report/execute.py", 'kernel_name="python3"'),
     "nbval": ("pyproject.toml", "--nbval"),
     "pytest": ("run.py", '"-m", "pytest"'),
+    "pytest-cov": ("CONTRIBUTING.md", "--cov-config=pyproject.toml"),
+    "pytest-xdist": ("run.py", "--numprocesses=2"),
     "setuptools": ("pyproject.toml", 'build-backend = "setuptools'),
     "mypy": ("tests/test_types.py", '"mypy", "--cache-dir"'),
     "types-pyyaml": ("analysis/studies/yaml_text.py", "import yaml"),

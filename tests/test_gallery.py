@@ -24,7 +24,7 @@ def _calls() -> list[ast.Call]:
 
 def test_every_public_figure_is_drawn_and_shown():
     shown = [
-        call.args[0].func.id for call in _calls()
+        call.args[0].func.attr for call in _calls()
         if getattr(call.func, "id", "") == "show" and isinstance(call.args[0], ast.Call)
     ]  # fmt: skip
     assert set(shown) == FIGURES

@@ -134,10 +134,10 @@ def test_an_open_quotation_mark_is_refused(tmp_path):
 def test_a_million_columns_are_refused_quickly(tmp_path):
     raw = ",".join(f"c{n}" for n in range(1_000_000)) + "\n" + ",".join("1" * 1_000_000) + "\n"
     (tmp_path / "a.csv").write_text(raw)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(DataError, match="at most 10,000 are read"):
         read_table(tmp_path / "a.csv", Data(outcomes="a.csv"))
-    assert time.perf_counter() - start < SECONDS_TO_REFUSE
+    assert time.process_time() - start < SECONDS_TO_REFUSE
 
 
 def test_columns_beyond_the_limit_are_refused_in_a_short_header_too(tmp_path):
@@ -177,9 +177,9 @@ def test_the_digest_is_that_of_the_bytes(tmp_path):
 
 
 def test_the_registry_reads_in_good_time(shared_data):
-    start = time.perf_counter()
+    start = time.process_time()
     table = read_table(shared_data / "trials" / "alter2021_choir_registry.csv", Data(outcomes="a"))
-    assert time.perf_counter() - start < SECONDS_TO_READ
+    assert time.process_time() - start < SECONDS_TO_READ
     assert table.frame.shape == (21_659, 92)
 
 

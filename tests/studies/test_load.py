@@ -169,10 +169,10 @@ def test_a_file_that_is_not_a_study_file_is_refused(write_study, content, messag
 )
 def test_what_is_meant_to_exhaust_the_reader_is_refused_at_once(write_study, content, message):
     path = write_study(content)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(StudyError, match=message):
         read_study(path)
-    assert time.perf_counter() - start < REFUSAL_SECONDS
+    assert time.process_time() - start < REFUSAL_SECONDS
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
