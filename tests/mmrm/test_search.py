@@ -44,6 +44,17 @@ def test_a_start_far_away_ends_at_the_same_maximum(stack, name):
     assert all(np.diff(values) < 0)
 
 
+@pytest.mark.parametrize("name", ["ar1", "sp_exp", "sp_gau"])
+@pytest.mark.parametrize("rho", [0.3, 0.9999])
+def test_a_search_starts_away_from_visits_that_determine_each_other(name, rho):
+    visits = [f"v{k}" for k in range(7)]
+    model = CovarianceModel(name, find_structure(name, visits), 1)
+    sigma = model.sigma(model.start((rho + (1 - rho) * np.eye(7))[None]))[0]
+    assert np.linalg.eigvalsh(sigma)[0] > 9e-4
+    if rho == 0.3:
+        assert sigma[0, 1] == pytest.approx(rho)
+
+
 def test_where_newton_and_average_information_fail_a_ridge_or_em_goes_on(stack, monkeypatch):
     model = _model("us")
     whole = maximise(stack, model, model.start(moment_covariance(stack)))

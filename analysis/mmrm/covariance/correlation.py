@@ -15,6 +15,9 @@ Expansion = tuple[Array, Array, Array]
 
 # A starting correlation stays this share of the range away from where the matrix is singular.
 START_MARGIN = 0.02
+# Smallest eigenvalue of a starting matrix, and the share of ρ kept while it is below: where visits
+# all but determine each other the likelihood is too steep for a step to be found.
+START_EIGENVALUE, START_SHRINKAGE = 1e-3, 0.95
 
 
 class Correlation(ABC):
@@ -142,6 +145,13 @@ class Power(Correlation):
         nearest = d[d > 0].min()
         value = float(matrix[np.isclose(d, nearest)].mean())
         return np.array([np.sign(value) * abs(value) ** (1 / nearest)])
+
+    def start(self, matrix: Array) -> Array:
+        """`read`, kept inside the bounds and where the matrix is well away from singular."""
+        rho = super().start(matrix)
+        while np.linalg.eigvalsh(self.expand(rho)[0])[0] < START_EIGENVALUE:
+            rho = START_SHRINKAGE * rho
+        return rho
 
 
 @dataclass(frozen=True)
