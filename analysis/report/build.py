@@ -15,7 +15,7 @@ from analysis.report.answer import answer_of, journal_tables
 from analysis.report.ard import SCHEMA_NAME, write_analysis_results
 from analysis.report.dictionary import dictionary_page
 from analysis.report.drawings import FIGURES_NAME, figures_of, write_figures
-from analysis.report.execute import Job, Progress, running
+from analysis.report.execute import Job, Progress, read_notebook, running
 from analysis.report.origin import origin_page
 from analysis.report.place import default_output, refuse_foreign, refuse_unwritable, replaced_whole
 from analysis.report.reference import Room, read_rooms
@@ -34,10 +34,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "data" / "simulated" / "study.yml"
 NOTEBOOKS = (
     "01_the_data", "02_short_and_long_term_relief", "03_how_sure",
-    "04_who_gets_better_and_who_is_harmed", "05_published_evidence", "06_claims", "gallery",
+    "04_who_gets_better_and_who_is_harmed", "05_published_evidence", "06_claims",
 )  # fmt: skip
-# The same whatever the study; and those of them that show how to write Python.
-OF_NO_STUDY, OF_EXAMPLES = ("06_claims", "gallery"), ("gallery",)
+# The same whatever the study; and how to write Python, shown as the project stores it.
+OF_NO_STUDY, EXAMPLES = ("06_claims",), ("gallery",)
 DOCUMENTS = ("methods",)
 RESULTS_NAME, ARD_NAME, WORD_NAME = "results.csv", "results.json", "tables.docx"
 FILES = (
@@ -94,8 +94,7 @@ def build_report(
     trial = read_trial(study_file, download=download)
     say("Running the notebooks")
     jobs = [
-        Job(ROOT / "notebooks" / f"{name}.ipynb", None if name in OF_NO_STUDY else study_file)
-        for name in NOTEBOOKS
+        Job(_path(name), None if name in OF_NO_STUDY else study_file) for name in NOTEBOOKS
     ]
     with running(jobs, lambda step: say(_line(step)), {FIGURES_VARIABLE: PRINT}) as executed:
         # The kernels leave room on most machines, and the index page needs the same estimates.
@@ -118,16 +117,18 @@ def _write(
     seed = BUNDLED_SEED if study_file == BUNDLED else None
     record = provenance(analysed.trial, study_file, seed)
     write_provenance(record, folder / PROVENANCE_NAME)
-    pages = [
-        notebook_page(name, notebook, "examples" if name in OF_EXAMPLES else "study")
-        for name, notebook in zip(NOTEBOOKS, notebooks, strict=True)
-    ]
+    pages = [notebook_page(*pair) for pair in zip(NOTEBOOKS, notebooks, strict=True)]
+    pages += [notebook_page(name, read_notebook(_path(name)), "examples") for name in EXAMPLES]
     pages += [
         document_page(name, (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8"))
         for name in DOCUMENTS
     ]
     pages += [dictionary_page(analysed.trial.study), origin_page(record, ROOT / "CITATION.cff")]
     write_site(folder, answer_of(analysed, figures, FILES), pages, figures, rooms)
+
+
+def _path(name: str) -> Path:
+    return ROOT / "notebooks" / f"{name}.ipynb"
 
 
 def _line(step: Progress) -> str:

@@ -41,8 +41,9 @@ SECONDS = 10
 BYTES = 1_000_000_000
 # Imputation under every assumption for every so many mutants: it takes seconds.
 WHOLE_EVERY = 200
-# Responders and harms for every so many: they take longer than reading and relief together.
-MORE_EVERY = 16
+# Responders and harms for every so many: they take longer than reading and relief together. Words and
+# descriptions for more: together they take as long as relief.
+MORE_EVERY, DESCRIBED_EVERY = 32, 4
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 FORBIDDEN = ("os.system", "os.exec", "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link",
              "os.symlink", "os.chmod", "os.truncate", "socket.connect", "socket.getaddrinfo",
@@ -111,9 +112,10 @@ def _analyse(study_file: Path, number: int) -> None:
         warnings.simplefilter("ignore", ConvergenceWarning)
         trial = read_trial(study_file)
         readable(trial.findings)
-        findings_table(summary(trial.findings))._repr_html_()
-        for describe in (baseline_table, events_table, flow, missingness, observed_course):
-            describe(trial)
+        if number % DESCRIBED_EVERY == 0:
+            findings_table(summary(trial.findings))._repr_html_()
+            for describe in (baseline_table, events_table, flow, missingness, observed_course):
+                describe(trial)
         relief = estimate_relief(trial)
         headline(relief.frame, trial.study)
         if number % MORE_EVERY == 0:

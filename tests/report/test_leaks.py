@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import zipfile
 from html import unescape
@@ -12,87 +11,21 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from hostile_study import NAMED, PAGE, SECRET, STEER, UNUSED, write_hostile
 
 from analysis.report.__main__ import main
 from analysis.schema import UNSEEN
 
-PAGE = "<img src=x onerror=alert(1)>"
-SCRIPT = "</title></style></script><script>alert(2)</script>"
-FORMULA = "=HYPERLINK('http://example.org','x')"
-LINK = "[click](javascript:alert(3)) `x` **y** $\\alpha$ {{7*7}} {% raw %}"
-STEER = "red\x1b[31m\u202egnp"
-ARMS = (FORMULA, f"Massage {PAGE}", f"{LINK}")
-SECRET, UNUSED, NAMED = "SECRET-", "HIDDEN-NAME", "WHO-FELL"
-VISITS = (f"start {PAGE}", "+later", f"@last {SCRIPT[:40]}")
-WEEKS = (0, 8, 52)
-PATIENTS = 45
 # How a spreadsheet starts a formula; a plain number may start with a sign.
 FORMULA_START = re.compile(r"^[=+\-@\t\r]")
 NUMBER = re.compile(r"^-?[0-9.]+(e[-+]?[0-9]+)?$|^-?inf$")
 
 
-def outcomes() -> pd.DataFrame:
-    rng = np.random.default_rng(11)
-    rows = [
-        {"who": f"{SECRET}{k:03d}", "name": f"{UNUSED}-{k}", "arm": ARMS[k % 3], "week": week,
-         "place": (PAGE, FORMULA)[k % 2], "sex": (SCRIPT, "-1+1", "m")[k % 3],
-         "score": int(np.clip(rng.normal(6 - k % 3 - 0.02 * week, 1.5), 0, 10).round())}
-        for k in range(PATIENTS) for week in WEEKS
-        if not (week == 52 and k % 9 == 4)
-    ]  # fmt: skip
-    # Rows that checks notice and name: a visit that is not in the schedule.
-    extra = {**rows[0], "week": 99}
-    return pd.DataFrame([*rows, extra])
-
-
-def events() -> pd.DataFrame:
-    kinds = ("fall", "stop", "fall", "gone")
-    return pd.DataFrame({
-        "who": [f"{SECRET}{k:03d}" for k in range(0, PATIENTS, 2)],
-        "kind": [kinds[k % 4] for k in range(23)], "week": [4 + k for k in range(23)],
-        "what": [(PAGE, STEER, SCRIPT)[k % 3] for k in range(23)], "comment": NAMED,
-    })  # fmt: skip
-
-
-def write_hostile(folder: Path) -> Path:
-    """A study with hostile text in every field that takes text, and in the files' names."""
-    odd = os.name == "nt" or "=1 <b onclick=alert(4)>"
-    data, happened, study = (
-        ("scores.csv", "events.csv", "mine.yml") if odd is True
-        else (f"{odd}.csv", f"{odd} events.csv", f"{odd} &amp; $x$.yml")
-    )  # fmt: skip
-    outcomes().to_csv(folder / data, index=False)
-    events().to_csv(folder / happened, index=False)
-    content = {
-        "title": f"Trial {SCRIPT} {LINK}", "description": f"{PAGE} {LINK}", "design": "randomised",
-        "data": {"outcomes": data, "events": happened, "licence": SCRIPT, "citation": f"{PAGE} {LINK}"},
-        "layout": "long", "patient": "who", "site": "place",
-        "therapy": {"column": "arm", "comparator": ARMS[0], "arms": [{"label": a} for a in ARMS]},
-        "visits": {"column": "week", "schedule": [
-            {"name": name, "week": week, "code": week,
-             **({"baseline": True} if not week else {"horizon": ("short", "long")[week == 52]})}
-            for name, week in zip(VISITS, WEEKS, strict=True)]},
-        "measures": [{"name": "pain", "label": f"Pain {PAGE}", "instrument": "NRS", "column": "score"}],
-        "covariates": [{"name": "sex", "column": "sex", "label": SCRIPT, "type": "category"}],
-        "filters": [{"column": "sex", "drop": ["x"], "reason": f"{PAGE} {FORMULA}"}],
-        "events": {"patient": "who", "kind": "kind", "week": "week", "what": "what", "kinds": {
-            "fall": "adverse_event", "stop": "stopped_therapy", "gone": "lost"}},
-        "estimands": [{"name": f"{SCRIPT}", "population": f"{PAGE} {LINK}"}],
-    }  # fmt: skip
-    path = folder / study
-    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    return path
-
-
 @pytest.fixture(scope="module")
-def report(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("leaks")
-    assert main([str(write_hostile(folder)), "--output", str(folder / "report")]) == 0
-    return folder / "report"
+def report(hostile_report) -> Path:
+    return hostile_report("first")
 
 
 def parts(folder: Path) -> dict[str, bytes]:
@@ -177,6 +110,16 @@ def test_characters_that_cannot_be_seen_are_shown_or_left_out(report):
     for path in report.rglob("*"):
         if path.suffix in {".html", ".csv", ".json", ".svg"}:
             assert not UNSEEN.search(path.read_text(encoding="utf-8")), path.name
+
+
+def test_the_same_study_gives_the_same_report(report, hostile_report):
+    again = hostile_report("second")
+    first, second = (
+        {path.relative_to(top): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+        for top in (report, again)
+    )
+    assert set(first) == set(second)
+    assert not [name for name, content in first.items() if content != second[name]]
 
 
 def test_files_for_programs_can_be_parsed(report):
