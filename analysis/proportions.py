@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Callable
 from typing import Literal, get_args
 
-from scipy import optimize, stats
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+from scipy import optimize
 
+from analysis.distributions import chi2_critical, chi2_quantile, normal_critical
 from analysis.errors import ModelError
 
 Interval = tuple[float, float]
@@ -25,6 +25,9 @@ FURTHEST = 40.0
 def wilson_interval(patients: int, of: int, level: float = 0.95) -> Interval:
     """Bound a proportion by inverting its score test (Wilson 1927, J Am Stat Assoc 22:209)."""
     _require(patients, of)
+    # Imported here and below: a session that bounds nothing should not wait a second for them.
+    from statsmodels.stats.proportion import proportion_confint
+
     low, high = proportion_confint(patients, of, alpha=1 - level, method="wilson")
     return float(low), float(high)
 
@@ -51,6 +54,8 @@ def risk_interval(patients: int, of: int, level: float = 0.95) -> Interval:
         More patients with an event than patients, or no patients at all.
     """
     _require(patients, of)
+    from scipy import stats
+
     found = stats.binomtest(patients, of).proportion_ci(level, method="exact")
     return float(found.low), float(found.high)
 
@@ -81,8 +86,8 @@ def rate_interval(events: int, time: float, level: float = 0.95) -> Interval:
             "out groups that nobody followed."
         )
     tail = (1 - level) / 2
-    low = float(stats.chi2.ppf(tail, 2 * events)) / 2 if events else 0.0
-    high = float(stats.chi2.isf(tail, 2 * events + 2)) / 2
+    low = chi2_quantile(tail, 2 * events) / 2 if events else 0.0
+    high = chi2_critical(tail, 2 * events + 2) / 2
     return low / time, high / time
 
 
@@ -168,6 +173,8 @@ def ratio_interval(
 
 
 def _newcombe(patients: int, of: int, others: int, of_others: int, level: float) -> Interval:
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
     with warnings.catch_warnings():
         # It computes ratios on the way, which are not used.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -186,7 +193,7 @@ def _require(patients: int, of: int) -> None:
 
 
 def _quantile(level: float) -> float:
-    return float(stats.norm.isf((1 - level) / 2))
+    return normal_critical((1 - level) / 2)
 
 
 def _root(function: Callable[[float], float], low: float, high: float, otherwise: float) -> float:

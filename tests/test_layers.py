@@ -12,10 +12,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    "errors", "schema", "instruments", "studies", "readers", "trial", "simulate", "validate", "intake",
-    "draft", "describe", "proportions", "estimands", "mmrm", "relief", "imputation", "sensitivity",
-    "responders", "harms", "evidence", "parity", "tables", "figures", "sentences", "display", "widgets",
-    "report",
+    "errors", "distributions", "schema", "instruments", "studies", "readers", "trial", "simulate",
+    "validate", "intake", "draft", "describe", "proportions", "estimands", "mmrm", "relief", "imputation",
+    "sensitivity", "responders", "harms", "evidence", "parity", "tables", "figures", "sentences",
+    "display", "widgets", "report",
 )  # fmt: skip
 LONGEST = 400
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}

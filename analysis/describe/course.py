@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.describe.grid import therapy_of, values_grid
 from analysis.describe.masking import without_few
+from analysis.distributions import t_quantile
 from analysis.trial.records import Trial
 
 COURSE_COLUMNS = (
@@ -58,5 +58,5 @@ def _summary(
         return (mean, np.nan, np.nan, np.nan, np.nan, "one patient: no interval")
     sd = float(values.std(ddof=1))
     error = sd / np.sqrt(n)
-    margin = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * error
+    margin = float(t_quantile(0.5 + confidence / 2, n - 1)) * error
     return (mean, sd, error, mean - margin, mean + margin, "")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import linalg, stats
+from scipy import linalg
 
+from analysis.distributions import chi2_tail
 from analysis.errors import ModelError
 from analysis.evidence.contrasts import Contrasts
 from analysis.evidence.direct import therapy_evidence
@@ -247,7 +248,7 @@ def _additivity(
     for value in dict.fromkeys([0.0, spread]):
         q, df = small.q(value) - standard.q(value), small.df - standard.df
         rows.append((value, small.q(value), small.df, standard.q(value), standard.df, q, df,
-                     float(stats.chi2.sf(q, df)) if df else np.nan))  # fmt: skip
+                     chi2_tail(q, df) if df else np.nan))  # fmt: skip
     columns = ["tau2", "q_additive", "df_additive", "q_standard", "df_standard", "q", "df", "p_value"]
     return pd.DataFrame(rows, columns=columns)
 

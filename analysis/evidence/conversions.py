@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
+from analysis.distributions import normal_quantile, t_critical
 from analysis.errors import ModelError
 
 Array = NDArray[np.float64]
@@ -21,7 +21,7 @@ CORRELATIONS = (0.3, 0.5, 0.7)
 def quantile(level: ArrayLike = 95.0, df: ArrayLike = np.inf) -> Array:
     """Half the width of a two-sided interval in standard errors, normal where `df` is infinite."""
     tail = (1 - np.asarray(level, dtype=np.float64) / 100) / 2
-    return np.asarray(stats.t.isf(tail, np.asarray(df, dtype=np.float64)))
+    return np.asarray(t_critical(tail, df))
 
 
 def se_from_interval(
@@ -48,7 +48,7 @@ def se_from_p(difference: ArrayLike, p_value: ArrayLike, df: ArrayLike = np.inf)
             f"A p-value of {wrong:g} says nothing about a standard error: it must "
             "lie between 0 and 1. Leave it out where only a bound is printed."
         )
-    return np.abs(np.asarray(difference, dtype=np.float64)) / stats.t.isf(p / 2, df)
+    return np.abs(np.asarray(difference, dtype=np.float64)) / t_critical(p / 2, df)
 
 
 def sd_from_se(se: ArrayLike, n: ArrayLike) -> Array:
@@ -65,7 +65,7 @@ def sd_from_quartiles(first: ArrayLike, third: ArrayLike, n: ArrayLike) -> Array
     """
     size = np.asarray(n, dtype=np.float64)
     width = np.asarray(third, dtype=np.float64) - np.asarray(first, dtype=np.float64)
-    return width / (2 * stats.norm.ppf((0.75 * size - 0.125) / (size + 0.25)))
+    return width / (2 * normal_quantile((0.75 * size - 0.125) / (size + 0.25)))
 
 
 def mean_from_quartiles(first: ArrayLike, median: ArrayLike, third: ArrayLike) -> Array:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from analysis.distributions import normal_critical
 from analysis.evidence.halving import weeks_until
 from analysis.evidence.timecourse import TimeCourse
 from analysis.schema import result_frame
@@ -103,7 +103,7 @@ def points_frame(fit: TimeCourse, alpha: float = 0.05) -> pd.DataFrame:
     turned = turned.assign(therapy=turned["comparator"], effect=-turned["effect"])
     turned = turned.rename(columns={"n_therapy": "n_comparator", "n_comparator": "n_therapy"})
     both = pd.concat([direct, turned], ignore_index=True).rename(columns={"effect": "estimate"})
-    half = stats.norm.isf(alpha / 2) * both["se"]
+    half = normal_critical(alpha / 2) * both["se"]
     both = both.assign(
         conf_low=both["estimate"] - half,
         conf_high=both["estimate"] + half,

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize
 
+from analysis.distributions import chi2_critical
 from analysis.errors import ModelError
 from analysis.evidence.fades import span_of
 from analysis.evidence.surface import moments_at, solve
@@ -189,7 +190,7 @@ def _allowed(
     fit: TimeCourse, excess: Callable[[Array], Array], estimate: float, share: float, alpha: float
 ) -> Allowed:
     """Where the excess stays below the quantile, from its changes of sign over weeks."""
-    limit = float(stats.chi2.isf(alpha, 1))
+    limit = chi2_critical(alpha, 1)
     first, last = span_of(fit.course, fit.followups.week)
     span = np.geomspace(-np.log2(1 - share) * first, LATEST * last, PLACES)
     weeks = np.unique(np.r_[span, estimate]) if np.isfinite(estimate) else span

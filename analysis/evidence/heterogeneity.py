@@ -8,8 +8,9 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize
 
+from analysis.distributions import chi2_critical, chi2_quantile, chi2_tail
 from analysis.errors import ModelError
 
 Array = NDArray[np.float64]
@@ -127,7 +128,7 @@ def estimate_tau2(y: Array, v: Array, x: Array, method: Tau2 = "REML") -> float:
     if method in ("PM", "EB"):
         return generalised_q_root(y, v, x, k - p)
     if method == "PMM":
-        return generalised_q_root(y, v, x, float(stats.chi2.median(k - p)))
+        return generalised_q_root(y, v, x, chi2_quantile(0.5, k - p))
     projection, factor, expected = _moment(y, v, x, method)
     return max(0.0, float(factor * (y @ projection @ y - expected)))
 
@@ -223,7 +224,7 @@ def q_profile(y: Array, v: Array, x: Array, alpha: float = 0.05) -> tuple[float,
     Viechtbauer 2007, Stat Med 26:37.
     """
     df = x.shape[0] - x.shape[1]
-    ends = stats.chi2.isf([alpha / 2, 1 - alpha / 2], df)
+    ends = (chi2_critical(tail, df) for tail in (alpha / 2, 1 - alpha / 2))
     low, high = (generalised_q_root(y, v, x, float(end)) for end in ends)
     return low, high
 
@@ -248,7 +249,7 @@ def spread(y: Array, v: Array, x: Array, tau2: float, method: Tau2) -> Spread:
     if df == 0:
         return Spread(np.nan, np.nan, np.nan, 0, np.nan, np.nan, np.nan)
     q = weighted(y, v, x).rss
-    p_value = float(stats.chi2.sf(q, df))
+    p_value = chi2_tail(q, df)
     if method == "common":
         i2 = max(0.0, 100 * (q - df) / q) if q > 0 else 0.0
         return Spread(0.0, np.nan, q, df, p_value, i2, q / df)

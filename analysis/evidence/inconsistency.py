@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import linalg, stats
+from scipy import linalg
 
+from analysis.distributions import chi2_tail, normal_tail
 from analysis.errors import ModelError
 from analysis.evidence.contrasts import Contrasts
 from analysis.evidence.direct import direct_evidence
@@ -77,8 +78,8 @@ def decompose_q(contrasts: Contrasts) -> pd.DataFrame:
         alone = _by_design(part)
         rows.append((":".join(name), alone.q(0.0) if alone.df else 0.0, alone.df))
     table = pd.DataFrame(rows, columns=["term", "q", "df"])
-    p_value = pd.Series(stats.chi2.sf(table["q"], table["df"].clip(lower=1)))
-    return table.assign(p_value=p_value.where(table["df"] > 0))
+    p_value = [chi2_tail(q, df) for q, df in zip(table["q"], table["df"], strict=True)]
+    return table.assign(p_value=p_value)
 
 
 def design_by_treatment(contrasts: Contrasts, tau2: TauMethod | float = "DL") -> DesignTest:
@@ -102,7 +103,7 @@ def design_by_treatment(contrasts: Contrasts, tau2: TauMethod | float = "DL") ->
     total, saturated = _consistent(contrasts), _by_design(contrasts)
     within = heterogeneity_of(saturated, tau2).tau2
     q, df = total.q(within) - saturated.q(within), total.df - saturated.df
-    return DesignTest(q, df, float(stats.chi2.sf(q, df)) if df else np.nan, within)
+    return DesignTest(q, df, chi2_tail(q, df) if df else np.nan, within)
 
 
 def node_split(network: Network, method: Split = "back-calculation") -> pd.DataFrame:
@@ -139,7 +140,7 @@ def node_split(network: Network, method: Split = "back-calculation") -> pd.DataF
     statistic = table["difference"] / table["difference_error"]
     without = "no indirect evidence: only trials of this comparison join the two"
     return table.assign(
-        statistic=statistic, p_value=2 * stats.norm.sf(np.abs(statistic)),
+        statistic=statistic, p_value=2 * normal_tail(np.abs(statistic)),
         note=np.where(table["difference"].isna(), without, ""),
     )  # fmt: skip
 

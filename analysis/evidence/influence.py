@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
+from analysis.distributions import chi2_quantile
 from analysis.errors import ModelError
 from analysis.evidence.entries import Entries
 from analysis.evidence.heterogeneity import estimate_tau2, weighted
@@ -122,7 +122,7 @@ def influence(fit: MetaAnalysis) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     far = frame["dffits"].abs() > 3 * np.sqrt(p / (k - p))
     far |= (
-        (frame["cook"] > stats.chi2.median(p)) | (frame["hat"] > 3 * p / k) | (frame["moved"] > 1)
+        (frame["cook"] > chi2_quantile(0.5, p)) | (frame["hat"] > 3 * p / k) | (frame["moved"] > 1)
     )
     return frame.drop(columns="moved").assign(influential=far)
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import linalg, stats
+from scipy import linalg
 
+from analysis.distributions import t_critical, t_two_sided
 from analysis.errors import ModelError
 from analysis.evidence.contrasts import Contrasts
 from analysis.evidence.direct import all_patients, direct_between, direct_evidence, therapy_evidence
@@ -180,7 +181,7 @@ class Network:
         """Half-width of the interval for a new trial; one degree of freedom is spent on τ²."""
         if self.model == "common" or self.heterogeneity.df < 2:
             return np.full(len(error), np.nan)
-        quantile = stats.t.isf((1 - self.level) / 2, self.heterogeneity.df - 1)
+        quantile = t_critical((1 - self.level) / 2, self.heterogeneity.df - 1)
         return quantile * np.sqrt(error**2 + self.tau2)
 
     def _behind(self, names: list[str], against: str) -> pd.DataFrame:
@@ -263,10 +264,10 @@ def inference(estimate: Array, error: Array, df: float, level: float) -> pd.Data
     """Statistic, p-value and interval of each estimate; NaN where the standard error is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(error > 0, estimate / error, np.nan)
-    margin = stats.t.isf((1 - level) / 2, df) * error
+    margin = t_critical((1 - level) / 2, df) * error
     return pd.DataFrame({
         "estimate": estimate, "std_error": error, "df": np.full(len(estimate), df),
-        "statistic": statistic, "p_value": 2 * stats.t.sf(np.abs(statistic), df),
+        "statistic": statistic, "p_value": t_two_sided(statistic, df),
         "conf_low": estimate - margin, "conf_high": estimate + margin,
     })  # fmt: skip
 

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from analysis.distributions import chi2_tail, t_critical
 from analysis.errors import ModelError
 from analysis.evidence.between import joint_rows
 from analysis.evidence.bivariate import HORIZONS, TwoHorizonNetwork, fit_two_horizons
@@ -91,7 +91,7 @@ class Placement:
         df = int(known.sum())
         together = {"horizon": "all", "df": df, "statistic": total, "note": "" if df else
                     "nothing to compare with",
-                    "p_value": float(stats.chi2.sf(total, df)) if df else np.nan}  # fmt: skip
+                    "p_value": chi2_tail(total, df) if df else np.nan}  # fmt: skip
         return pd.concat([table, pd.DataFrame([together])], ignore_index=True).fillna(
             {"therapy": "", "comparator": ""}
         )
@@ -120,7 +120,7 @@ class Placement:
                 sources[name] = (np.nan, np.nan, np.inf)
         for name, (estimate, variance, df) in sources.items():
             errors[name] = np.sqrt(variance)
-            reach = stats.t.isf((1 - self.before.level) / 2, df) * errors[name]
+            reach = t_critical((1 - self.before.level) / 2, df) * errors[name]
             record |= {name: estimate, f"{name}_low": estimate - reach,
                        f"{name}_high": estimate + reach}  # fmt: skip
         shares = horizon_shares(self.after, therapy, comparator).set_index("study")

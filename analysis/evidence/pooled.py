@@ -8,8 +8,8 @@ from typing import Literal, TypedDict, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
+from analysis.distributions import chi2_tail, f_tail, normal_critical, t_critical, t_two_sided
 from analysis.errors import ModelError
 from analysis.evidence.entries import Entries
 from analysis.evidence.heterogeneity import Spread, Tau2, q_profile, typical_variance
@@ -103,7 +103,7 @@ class MetaAnalysis:
     @property
     def pvalues(self) -> Array:
         """Two-sided p-values against 0."""
-        return 2 * stats.t.sf(np.abs(self.tvalues), self.df)
+        return t_two_sided(self.tvalues, self.df)
 
     @property
     def weights(self) -> Array:
@@ -113,7 +113,7 @@ class MetaAnalysis:
 
     def conf_int(self, alpha: float = 0.05) -> Array:
         """Intervals, shape (p, 2)."""
-        half = stats.t.isf(alpha / 2, self.df) * self.bse
+        half = t_critical(alpha / 2, self.df) * self.bse
         return np.column_stack([self.params - half, self.params + half])
 
     def predict(self, x: ArrayLike | None = None) -> tuple[float, float]:
@@ -162,7 +162,7 @@ class MetaAnalysis:
         if self.tau2_method == "common" or free < 1 or np.isnan(self.tau2):
             return np.nan, np.nan
         mean, error = self.predict(x)
-        half = float(stats.t.isf(alpha / 2, free) * np.sqrt(error**2 + self.tau2))
+        half = float(t_critical(alpha / 2, free) * np.sqrt(error**2 + self.tau2))
         return mean - half, mean + half
 
     def tau2_conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
@@ -205,8 +205,8 @@ class MetaAnalysis:
         b, part = self.params[places], self.cov[np.ix_(places, places)]
         m, statistic = len(places), float(b @ np.linalg.solve(part, b))
         if np.isinf(self.df):
-            return statistic, m, np.inf, float(stats.chi2.sf(statistic, m))
-        return statistic / m, m, self.df, float(stats.f.sf(statistic / m, m, self.df))
+            return statistic, m, np.inf, chi2_tail(statistic, m)
+        return statistic / m, m, self.df, f_tail(statistic / m, m, self.df)
 
     @property
     def method(self) -> str:
@@ -252,7 +252,7 @@ class MetaAnalysis:
             `std_error`, `weight` (percent), `n_therapy`, `n_comparator`, `note`. Intervals of
             trials are normal.
         """
-        e, half = self.entries, stats.norm.isf(alpha / 2) * np.sqrt(self.entries.variance)
+        e, half = self.entries, normal_critical(alpha / 2) * np.sqrt(self.entries.variance)
         trials = pd.DataFrame({
             "row": "trial", "study": e.study, "estimate": e.effect, "conf_low": e.effect - half,
             "conf_high": e.effect + half, "std_error": np.sqrt(e.variance), "weight": self.weights,

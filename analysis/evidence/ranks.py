@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from analysis.evidence.network import Network
 
@@ -33,7 +33,7 @@ def certainty(estimate: Array, covariance: Array) -> Array:
     off = ~np.eye(len(variance), dtype=bool)
     distance = estimate[:, None] - estimate
     z = np.divide(distance, error, out=np.zeros_like(distance), where=off)
-    return np.where(off, stats.norm.cdf(z), 0.0).sum(axis=1) / (len(variance) - 1)
+    return np.where(off, special.ndtr(z), 0.0).sum(axis=1) / (len(variance) - 1)
 
 
 def draw_effects(estimate: Array, covariance: Array, draws: int, seed: int) -> Array:

@@ -11,7 +11,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from analysis.errors import ModelError
 from analysis.evidence.entries import Entries, enter
@@ -141,6 +140,9 @@ def begg(entries: Entries) -> AsymmetryTest:
     _enough(entries, 3)
     y, v = entries.effect, entries.variance
     mean = np.sum(y / v) / np.sum(1 / v)
+    # Imported here and below: it takes half a second that few sessions need to wait.
+    from scipy import stats
+
     found = stats.kendalltau((y - mean) / np.sqrt(v - 1 / np.sum(1 / v)), v)
     nan = np.nan
     return AsymmetryTest(
@@ -174,6 +176,8 @@ def trim_and_fill(
     ----------
     Duval and Tweedie 2000, Biometrics 56:455.
     """
+    from scipy import stats
+
     _enough(entries, 3)
     if side is None:
         slope = egger(entries, "random effects", tau2=tau2, interval="normal").statistic

@@ -10,8 +10,8 @@ from typing import Unpack
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from analysis.distributions import chi2_tail
 from analysis.errors import ModelError
 from analysis.evidence.entries import Entries
 from analysis.evidence.heterogeneity import Tau2, estimate_tau2, weighted
@@ -146,7 +146,7 @@ def _apart(names: tuple[str, ...], fits: list[MetaAnalysis]) -> Subgroups:
         else ""
     )
     return Subgroups(
-        names, tuple(fits), False, statistic, df, np.inf, float(stats.chi2.sf(statistic, df)), note
+        names, tuple(fits), False, statistic, df, np.inf, chi2_tail(statistic, df), note
     )
 
 

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, optimize, stats
+from scipy import linalg, optimize
 
+from analysis.distributions import chi2_critical, chi2_tail
 from analysis.errors import ModelError
 
 Array = NDArray[np.float64]
@@ -176,7 +177,7 @@ def heterogeneity_of(
         tau2 = float(method)
     low, high = q_profile(rows, level)
     return Heterogeneity(
-        tau2, name, low, high, q, df, float(stats.chi2.sf(q, df)) if df else np.nan,
+        tau2, name, low, high, q, df, chi2_tail(q, df) if df else np.nan,
         max(0.0, (q - df) / q) if df and q > 0 else (0.0 if df else np.nan),
     )  # fmt: skip
 
@@ -195,7 +196,7 @@ def q_profile(rows: Whitened, level: float = 0.95) -> tuple[float, float]:
     if rows.df < 1:
         return np.nan, np.nan
     tail = (1 - level) / 2
-    low, high = (_where_q_is(rows, float(stats.chi2.isf(p, rows.df))) for p in (tail, 1 - tail))
+    low, high = (_where_q_is(rows, chi2_critical(p, rows.df)) for p in (tail, 1 - tail))
     return low, high
 
 

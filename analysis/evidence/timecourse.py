@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
+from analysis.distributions import chi2_critical, chi2_tail
 from analysis.errors import ConvergenceWarning, ModelError
 from analysis.evidence.course_variance import ROUNDS, Criterion, End, derivatives, settle, span
 from analysis.evidence.fades import Course, Family, course_of, half_times
@@ -123,7 +123,7 @@ class TimeCourse:
         if df <= 0:
             return np.nan, 0, np.nan
         statistic = max(float(self.best.rss[0]) - free, 0.0)
-        return statistic, df, float(stats.chi2.sf(statistic, df))
+        return statistic, df, chi2_tail(statistic, df)
 
     def relief_at(self, weeks: ArrayLike, alpha: float = 0.05) -> pd.DataFrame:
         """Relief of each therapy against the reference at weeks, with profile intervals.
@@ -144,7 +144,7 @@ class TimeCourse:
         t = np.atleast_1d(np.asarray(weeks, dtype=np.float64))
         if not (np.isfinite(t) & (t >= 0)).all():
             raise ModelError("Weeks must be numbers from 0 on.")
-        slack = stats.chi2.isf(alpha, 1) - (self.nodes.rss - self.best.rss[0])
+        slack = chi2_critical(alpha, 1) - (self.nodes.rss - self.best.rss[0])
         kept = slack >= 0
         kept[-1] = True
         nodes, slack = _chosen(self.nodes, kept), np.maximum(slack[kept], 0.0)

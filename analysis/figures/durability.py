@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
-from scipy import stats
 
+from analysis.distributions import chi2_quantile, f_quantile
 from analysis.figures.column import fit_column, is_narrow, width_mm
 from analysis.figures.limits import axis_limits
 from analysis.figures.placing import place_names
@@ -130,8 +130,8 @@ def joint_relief(frame: pd.DataFrame, comparator: str) -> pd.DataFrame:
 def _radius(df: float, level: float) -> float:
     """Half-axis of a joint region of two estimates in standard errors: root of 2 F(2, df)."""
     if np.isinf(df):
-        return float(np.sqrt(stats.chi2.ppf(level, 2)))
-    return float(np.sqrt(2 * stats.f.ppf(level, 2, df)))
+        return float(np.sqrt(chi2_quantile(level, 2)))
+    return float(np.sqrt(2 * f_quantile(level, 2, df)))
 
 
 def _ellipse(ax: Axes, row: pd.Series, labels: Labels, filled: bool) -> None:

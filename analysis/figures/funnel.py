@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from scipy import stats
 
+from analysis.distributions import normal_critical
 from analysis.figures.column import fit_column
 from analysis.figures.style import new_figure, styled
 
@@ -38,7 +38,7 @@ def plot_funnel(
         ax = new_figure(width_mm=120, height_mm=90)[1][0]
     errors = trials["std_error"] if filled is None else pd.concat([trials, filled])["std_error"]
     deepest = 1.08 * float(errors.max())
-    reach = stats.norm.isf((1 - level) / 2) * deepest
+    reach = normal_critical((1 - level) / 2) * deepest
     with styled():
         ax.fill_between([centre - reach, centre, centre + reach], [deepest, 0, deepest], deepest,
                         color="#E8E8E8", linewidth=0, zorder=0)  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from analysis.distributions import t_quantile, t_two_sided
 from analysis.errors import ModelError
 from analysis.imputation.analyse import Ancova
 from analysis.relief.fieller import FiellerSet, fieller_set
@@ -98,10 +98,10 @@ class Course:
         error = float(np.sqrt(max(float(weights @ self.cov @ weights), 0.0)))
         df = np.inf if self.df is None else float(self.df(weights))
         statistic = estimate / error if error else np.nan
-        margin = float(stats.t.ppf(1 - alpha / 2, df)) * error
+        margin = float(t_quantile(1 - alpha / 2, df)) * error
         return {
             "estimate": estimate, "std_error": error, "df": df, "statistic": statistic,
-            "p_value": float(2 * stats.t.sf(abs(statistic), df)),
+            "p_value": float(t_two_sided(statistic, df)),
             "conf_low": estimate - margin, "conf_high": estimate + margin,
         }  # fmt: skip
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+
+from analysis.distributions import normal_quantile
 
 Array = NDArray[np.float64]
 
@@ -104,8 +105,11 @@ def _halves(chains: Array) -> Array:
 
 def _scores(chains: Array) -> Array:
     flat = chains.reshape(-1, chains.shape[2])
+    # Imported here: it takes half a second that few sessions need to wait.
+    from scipy import stats
+
     ranks = stats.rankdata(flat, axis=0)
-    return np.asarray(stats.norm.ppf((ranks - 0.375) / (len(flat) + 0.25))).reshape(chains.shape)
+    return normal_quantile((ranks - 0.375) / (len(flat) + 0.25)).reshape(chains.shape)
 
 
 def _autocovariances(chains: Array) -> Array:

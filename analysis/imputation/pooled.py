@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from analysis.distributions import t_quantile, t_two_sided
 from analysis.errors import ModelError
 
 Array = NDArray[np.float64]
@@ -74,7 +74,7 @@ class Pooled:
 def p_value(estimate: Array, se: Array, df: Array | float) -> Array:
     """Two-sided p against 0 of a t statistic, normal where `df` is infinite."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(2 * stats.t.sf(np.abs(estimate / se), df))
+        return t_two_sided(estimate / se, df)
 
 
 def from_covariance(
@@ -83,7 +83,7 @@ def from_covariance(
 ) -> Pooled:  # fmt: skip
     """Intervals and p-values from t distributions about the estimates."""
     se = np.sqrt(np.diag(cov))
-    half = stats.t.ppf(1 - alpha / 2, df) * se
+    half = t_quantile(1 - alpha / 2, df) * se
     p = p_value(estimate, se, df)
     return Pooled(
         method, names, estimate, se, df, p, estimate - half, estimate + half, cov, n, alpha, error,

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from analysis.distributions import chi2_tail, f_tail
 from analysis.errors import ModelError
 from analysis.imputation.pooled import (
     MonteCarloError,
@@ -250,8 +250,8 @@ def pooled_wald(
     riv = float((1 + 1 / n) * np.trace(np.linalg.solve(within, between)) / r)
     f = float(mean @ np.linalg.solve(within, mean) / (r * (1 + riv)))
     freedom = _wald_df(r, n, riv)
-    p = stats.chi2.sf(r * f, r) if freedom > MANY_DF else stats.f.sf(f, r, freedom)
-    return PooledWald(f, float(r), freedom, float(p), riv)
+    p = chi2_tail(r * f, r) if freedom > MANY_DF else f_tail(f, r, freedom)
+    return PooledWald(f, float(r), freedom, p, riv)
 
 
 def _wald_df(r: int, n: int, riv: float) -> float:

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from analysis.distributions import normal_critical, t_critical, t_quantile, t_two_sided
 from analysis.errors import ModelError
 from analysis.imputation.analyse import Ancova
 from analysis.imputation.jackknife import Refits, jackknife_cov, without_each
@@ -84,13 +84,13 @@ class Tipping:
         variance = self._variance(shifts)
         error = np.sqrt(variance)
         df = self._df(variance)
-        margin = stats.t.ppf(1 - alpha / 2, df) * error
+        margin = t_quantile(1 - alpha / 2, df) * error
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = estimate / error
         frame = pd.DataFrame(shifts, columns=list(self.components))
         return frame.assign(
             estimate=estimate, std_error=error, df=df, statistic=statistic,
-            p_value=2 * stats.t.sf(np.abs(statistic), df),
+            p_value=t_two_sided(statistic, df),
             conf_low=estimate - margin, conf_high=estimate + margin,
         )  # fmt: skip
 
@@ -134,7 +134,7 @@ class Tipping:
         if along.shape != (a,) or not np.isfinite(along).all():
             names = ", ".join(self.components)
             raise ModelError(f"A direction needs a number for each of {names}.")
-        found = self._roots(along, float(stats.norm.isf(alpha / 2)))
+        found = self._roots(along, normal_critical(alpha / 2))
         if self.df is not None:
             settled = (self._settle(along, root, alpha) for root in found)
             found = tuple(root for root in settled if root is not None)
@@ -172,7 +172,7 @@ class Tipping:
     def _settle(self, along: Array, root: float, alpha: float) -> float | None:
         for _ in range(ROUNDS):
             df = self._df(self._variance(root * along[None, :]))[0]
-            found = self._roots(along, float(stats.t.isf(alpha / 2, df)))
+            found = self._roots(along, float(t_critical(alpha / 2, df)))
             if not found:
                 return None
             before = root

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from analysis.errors import ModelError
 from analysis.mmrm.contrasts import Alternative, interval
@@ -148,6 +148,9 @@ def adjust_rows(
 @lru_cache(maxsize=8)
 def _points(dimensions: int) -> Array:
     """Sobol' points without scrambling, (dimensions, 2^LOG_POINTS); no chance in it."""
+    # Imported here, as above: who does not ask for max-t should not wait for it.
+    from scipy import stats
+
     points = stats.qmc.Sobol(dimensions, scramble=False).random_base2(LOG_POINTS)
     return np.asarray(points).T + 0.5 / 2**LOG_POINTS
 

@@ -14,8 +14,8 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from analysis.distributions import normal_critical, t_critical
 from analysis.errors import ModelError
 from analysis.mmrm.cohorts import cohorts, laws
 from analysis.mmrm.design import Design
@@ -88,10 +88,10 @@ def predict(
     if spread:
         frame["std_error_prediction"] = np.sqrt(own + variance)
     if interval is not None:
-        quantile = np.full(len(mean), stats.norm.isf(alpha / 2))
+        quantile = np.full(len(mean), normal_critical(alpha / 2))
         if degrees_of_freedom is not None:
             known = rows.usable & (own > 0)
-            quantile[known] = stats.t.isf(alpha / 2, degrees_of_freedom(contrasts[known]))
+            quantile[known] = t_critical(alpha / 2, degrees_of_freedom(contrasts[known]))
         margin = quantile * frame["std_error_prediction" if spread else "std_error"].to_numpy()
         frame["conf_low"], frame["conf_high"] = mean - margin, mean + margin
     frame.loc[~rows.usable, :] = np.nan

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from analysis.distributions import normal_quantile, normal_tail
 from analysis.mmrm import MMRMResults
 from analysis.studies.records import Study
 
@@ -46,8 +46,8 @@ def residual_summary(fit: MMRMResults, study: Study) -> pd.DataFrame:
     ]  # fmt: skip
     whole = _summary(frame["residual"].to_numpy(), study.minimum_count)
     rows.append({"visit": ALL_VISITS, "week": np.nan, **whole})
-    expected = dict(zip(QUANTILES, stats.norm.ppf(SHARES), strict=True))
-    expected |= {f"beyond_{far}": 200 * stats.norm.sf(far) for far in FAR}
+    expected = dict(zip(QUANTILES, normal_quantile(SHARES), strict=True))
+    expected |= {f"beyond_{far}": 200 * normal_tail(far) for far in FAR}
     rows.append({"visit": NORMAL, "week": np.nan, "n": None, "sd": 1.0, **expected})
     return pd.DataFrame(rows).astype({"n": "Int64"})
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import optimize, stats
+from scipy import optimize
+
+from analysis.distributions import t_quantile
 
 Kind = Literal["interval", "complement", "whole line"]
 
@@ -73,7 +75,7 @@ def fieller_set(
         """Positive where the ratio is rejected."""
         one, other = math.cos(angle), math.sin(angle)
         variance = one * one * var_a - 2 * one * other * cov + other * other * var_b
-        t = stats.t.ppf(1 - alpha / 2, df(_ratio(angle)))
+        t = t_quantile(1 - alpha / 2, df(_ratio(angle)))
         return float((one * a - other * b) ** 2 - t * t * max(variance, 0.0))
 
     estimate = math.atan2(a, b)

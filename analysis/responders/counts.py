@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.stats.proportion import confint_proportions_2indep
 
 from analysis.proportions import DifferenceMethod, difference_interval, wilson_interval
 
@@ -92,6 +91,9 @@ def ratio(
                                          "interval; see the difference"}  # fmt: skip
     one, other = x1 / n1, x0 / n0
     estimate = one / (1 - one) / (other / (1 - other)) if odds else one / other
+    # Imported here: a session that counts nobody should not wait a second for it.
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
     with warnings.catch_warnings():
         # It computes every measure on the way; the odds of a full group are not used.
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -7,7 +7,6 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from statsmodels.stats.proportion import proportion_confint
 
 from analysis.errors import ModelError
 from analysis.responders.definition import Scores, scores_of, seen_mean, windows_of
@@ -97,6 +96,9 @@ def _curve(values: Array, minimum: int, alpha: float, note: str) -> pd.DataFrame
     if note:
         nothing = dict.fromkeys(CURVE_COLUMNS[5:10], np.nan)
         return pd.DataFrame([{"change": np.nan, "n": n, **nothing, "note": note}])
+    # Imported here: a session without such curves should not wait a second for it.
+    from statsmodels.stats.proportion import proportion_confint
+
     low, high = proportion_confint(reached, n, alpha=alpha, method="wilson")
     share, reach = reached / n, np.sqrt(np.log(2 / alpha) / (2 * n))
     return pd.DataFrame({

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from analysis.distributions import normal_critical
 from analysis.proportions import wilson_interval
 from analysis.responders.definition import (
     FLOOR,
@@ -194,6 +194,6 @@ def _interval(kept: float, error: float, at_risk: int, alpha: float) -> tuple[fl
     if not error > 0:
         return float("nan"), float("nan")
     log = np.log(kept)
-    margin = float(stats.norm.isf(alpha / 2)) * error / (kept * abs(log))
+    margin = normal_critical(alpha / 2) * error / (kept * abs(log))
     middle = np.log(-log)
     return float(np.exp(-np.exp(middle + margin))), float(np.exp(-np.exp(middle - margin)))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
+from analysis.distributions import t_critical, t_two_sided
 from analysis.imputation.rubin import barnard_rubin_df
 
 Array = NDArray[np.float64]
@@ -161,10 +162,10 @@ def _pool(value: Array, variance: Array, risks: Risks, pool: Pooling) -> Pooled:
 
 
 def _limits(found: Pooled, alpha: float) -> tuple[float, float]:
-    margin = float(stats.t.isf(alpha / 2, found.df)) * found.std_error
+    margin = float(t_critical(alpha / 2, found.df)) * found.std_error
     return found.estimate - margin, found.estimate + margin
 
 
 def _test(found: Pooled) -> dict[str, float]:
     statistic = found.estimate / found.std_error
-    return {"statistic": statistic, "p_value": float(2 * stats.t.sf(abs(statistic), found.df))}
+    return {"statistic": statistic, "p_value": float(t_two_sided(statistic, found.df))}

@@ -8,12 +8,10 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from formulaic import model_matrix
 from formulaic.errors import FormulaicError
 from numpy.typing import NDArray
 from scipy import special
-from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
 from analysis.errors import ModelError
 from analysis.mmrm.formula import parse
@@ -111,14 +109,17 @@ def _logistic(response: Array, design: Array) -> tuple[Array | None, str]:
     if response.min() == response.max():
         who = "everybody" if response[0] else "nobody"
         return None, f"not estimable: {who} responded"
+    # Imported here: a session without a logistic model should not wait a second for it.
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+    from statsmodels.tools.sm_exceptions import PerfectSeparationError
+
     runs_away = "not estimable: some patients' responses can be told without error (separation)"
     with warnings.catch_warnings():
         # What the warnings say is checked on the fit itself, below.
         warnings.simplefilter("ignore")
         try:
-            fit = sm.GLM(response, design, family=sm.families.Binomial()).fit(
-                tol=FIT_TOLERANCE, maxiter=100
-            )
+            fit = GLM(response, design, family=Binomial()).fit(tol=FIT_TOLERANCE, maxiter=100)
         except (PerfectSeparationError, np.linalg.LinAlgError, ValueError):
             return None, runs_away
     beta = np.asarray(fit.params)
