@@ -29,7 +29,7 @@ PYTHON = ENVIRONMENT / SCRIPTS / ("python" + SUFFIX)
 HERE, QUIET = {"cwd": str(ROOT)}, {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 LAB = ["--ip=127.0.0.1", "--ServerApp.root_dir=notebooks", "--LabApp.news_url=None",
        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
-WHOLE = {"test": ["--numprocesses=2", "--dist=loadfile"]}
+WHOLE = {"test": ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]}
 TASKS = {
     # -P: a file called pandas.py in the folder of the data must not be imported.
     "report": ["-P", "-m", "analysis.report"], "compare": ["-P", "-m", "analysis.report.compare"],
