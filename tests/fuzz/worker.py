@@ -154,6 +154,8 @@ def outcomes(folder: Path, numbers: range) -> Iterator[dict[str, Any]]:
 if __name__ == "__main__":
     home, first, step, last = Path(sys.argv[1]), *map(int, sys.argv[2:])
     signal.signal(signal.SIGPROF, _too_slow)
+    # Modules are imported when they are used, and byte code of a new environment is no act of a mutant's.
+    sys.dont_write_bytecode = True
     _limit_memory()
     for line in outcomes(home, range(first, last, step)):
         print(json.dumps(line), flush=True)
