@@ -98,7 +98,8 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
             folder.mkdir()
         except FileExistsError:
             patience = time.monotonic() + PATIENCE
-            while not ended.exists() and time.monotonic() < patience:
+            # Until something is in it: for a moment the file is there and empty.
+            while not (ended.exists() and ended.stat().st_size) and time.monotonic() < patience:
                 time.sleep(0.2)
         else:
             try:
