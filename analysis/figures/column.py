@@ -106,10 +106,13 @@ def _rewrap(text: Text, figure: Figure, written: dict[Text, str], ax: Axes | Non
     box = text.get_window_extent()
     upright = text.get_rotation() == 90
     low, high, end = (box.y0, box.y1, figure.bbox.height) if upright else (box.x0, box.x1, figure.bbox.width)
-    middle, side = (low + high) / 2, text.get_horizontalalignment()
-    # A name of the whole figure's side keeps clear of the one at its foot.
-    free = CLEAR * end if upright and ax is None else 2 * min(middle, end - middle)
-    room = {"left": end - low, "right": high}.get(side, free) - EDGE
+    middle = (low + high) / 2
+    side = text.get_verticalalignment() if upright else text.get_horizontalalignment()
+    free = 2 * min(middle, end - middle)
+    if upright and ax is None:
+        # A name of the whole figure's side keeps clear of the words at its foot.
+        free = min(CLEAR * end, 2 * (middle - _foot(figure, middle)))
+    room = {"left": end - low, "bottom": end - low, "right": high, "top": high}.get(side, free) - EDGE
     if high - low <= room:
         return False
     if side == "center" and not upright and ax is not None and ax.bbox.x1 - EDGE > room:
@@ -120,10 +123,18 @@ def _rewrap(text: Text, figure: Figure, written: dict[Text, str], ax: Axes | Non
     letters = max(int(longest * room / (high - low)), SHORTEST)
     # An arrow stays with its word.
     whole = written.setdefault(text, text.get_text()).replace("→ ", "→\N{NO-BREAK SPACE}")
-    lines = "\n".join(textwrap.fill(line, letters) for line in whole.split("\n"))
+    # At a side lines were broken for want of height alone.
+    parts = [whole.replace("\n", " ")] if upright else whole.split("\n")
+    lines = "\n".join(textwrap.fill(part, letters) for part in parts)
     changed = lines != text.get_text()
     text.set_text(lines)
     return changed
+
+
+def _foot(figure: Figure, middle: float) -> float:
+    """Where the words at the foot of a figure, below its middle, end."""
+    boxes = [text.get_window_extent() for text in figure.texts if text.get_text()]
+    return max((box.y1 for box in boxes if box.y1 < middle), default=0.0)
 
 
 def _thin(axis: Axis) -> bool:

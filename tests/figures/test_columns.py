@@ -38,7 +38,10 @@ SMALLEST_POINTS = 6
 TOUCH = (2.0, 3.0)
 FEW = ("Usual care", "Acupuncture with dry cupping", "Wet cupping (hijama)")
 MANY = tuple(f"Therapy {k} with a rather long name" for k in range(20))
-STUDIES = {"one group": (("All patients",), ""), "three": (FEW, None), "twenty": (MANY, None)}
+STUDIES = {
+    "one group": (("All patients",), ""), "two": (FEW[:2], None), "three": (FEW, None),
+    "twenty": (MANY, None),
+}  # fmt: skip
 
 
 def column(height_mm: float, panels: int = 1) -> list[Axes]:
@@ -224,7 +227,9 @@ def figure_of(drawn: Axes | list[Axes]) -> Figure:
     ("name", "study"),
     [(name, "three") for name in OF_A_STUDY]
     + [(name, "one group") for name in ("plot_flow", "plot_forest", "plot_durability", "plot_responders")]
-    + [(name, "twenty") for name in OF_MANY],
+    + [(name, "twenty") for name in OF_MANY]
+    # One low panel: the name at its side is as long as the figure is high.
+    + [("plot_course", "two")],
 )
 def test_a_study_s_figures_fit_a_column(made, monkeypatch, name, study):
     assert faults(figure_of(of_a_study(made, name, *STUDIES[study])), monkeypatch) == []
