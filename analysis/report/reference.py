@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # In the order in which data flow. Beside a room that exports nothing itself: its open modules.
 ROOMS: dict[str, tuple[str, ...]] = {
-    "errors": (), "schema": (), "instruments": (), "studies": ("load", "records"),
+    "errors": (), "distributions": (), "schema": (), "instruments": (), "studies": ("load", "records"),
     "readers": ("table",), "trial": ("records", "assemble"), "simulate": (), "simulate.export": (),
     "validate": ("check", "readable"), "intake": (), "draft": (), "describe": (), "proportions": (),
     "estimands": (), "mmrm": (), "mmrm.covariance": (), "relief": (), "imputation": (),
