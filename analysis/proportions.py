@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Literal, get_args
 
-from scipy import optimize
+from scipy import optimize, special
 
 from analysis.distributions import chi2_critical, chi2_quantile, normal_critical
 from analysis.errors import ModelError
@@ -25,7 +25,7 @@ FURTHEST = 40.0
 def wilson_interval(patients: int, of: int, level: float = 0.95) -> Interval:
     """Bound a proportion by inverting its score test (Wilson 1927, J Am Stat Assoc 22:209)."""
     _require(patients, of)
-    # Imported here and below: a session that bounds nothing should not wait a second for them.
+    # Imported here and in _newcombe: a session that bounds nothing should not wait a second for them.
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(patients, of, alpha=1 - level, method="wilson")
@@ -54,10 +54,11 @@ def risk_interval(patients: int, of: int, level: float = 0.95) -> Interval:
         More patients with an event than patients, or no patients at all.
     """
     _require(patients, of)
-    from scipy import stats
-
-    found = stats.binomtest(patients, of).proportion_ci(level, method="exact")
-    return float(found.low), float(found.high)
+    tail = (1 - level) / 2
+    # Quantiles of beta distributions, which scipy.stats searches for a hundred times as long.
+    low = special.betaincinv(patients, of - patients + 1, tail) if patients else 0.0
+    high = special.betainccinv(patients + 1, of - patients, tail) if patients < of else 1.0
+    return float(low), float(high)
 
 
 def rate_interval(events: int, time: float, level: float = 0.95) -> Interval:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Used without being imported, and where that is seen.
 TOOLS = {
     "jupyterlab": ("run.py", '"-m", "jupyterlab"'),
-    "ipykernel": ("analysis/report/execute.py", 'kernel_name="python3"'),
+    "ipykernel": ("analysis/report/kernels.py", 'kernel_name="python3"'),
     "nbval": ("pyproject.toml", "--nbval"),
     "pytest": ("run.py", '"-m", "pytest"'),
     "pytest-cov": ("CONTRIBUTING.md", "--cov-config=pyproject.toml"),

@@ -45,6 +45,13 @@ def test_exact_limits_leave_two_and_a_half_percent_on_either_side(x: int, n: int
     assert stats.binom.cdf(x, n, high) == pytest.approx(0.025, abs=1e-9)
 
 
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_exact_limits_are_those_of_scipy(level: float) -> None:
+    for x, n in [(0, 1), (1, 1), (0, 7), (3, 7), (7, 7), (1, 5_000), (4_999, 5_000), (600, 2_000)]:
+        peer = stats.binomtest(x, n).proportion_ci(level, method="exact")
+        assert risk_interval(x, n, level) == pytest.approx((peer.low, peer.high), rel=1e-10)
+
+
 @pytest.mark.parametrize("k", [1, 5, 30])
 def test_exact_rates_leave_two_and_a_half_percent_on_either_side(k: int) -> None:
     low, high = rate_interval(k, 20.0)

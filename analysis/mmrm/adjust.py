@@ -155,6 +155,15 @@ def _points(dimensions: int) -> Array:
     return np.asarray(points).T + 0.5 / 2**LOG_POINTS
 
 
+@lru_cache(maxsize=8)
+def _scale(df: float) -> Array:
+    """Standard deviations over their expectation at the points, whose first coordinate has them.
+
+    The search for a critical value asks for the same ones each time, and they are half its cost.
+    """
+    return np.asarray(np.sqrt(special.chdtri(df, _points(1)[0]) / df))
+
+
 def _factor(correlation: Array) -> tuple[Array, list[NDArray[np.int64]]]:
     """Lower factor with a column for each independent comparison, and the rows each column ends.
 
@@ -205,7 +214,7 @@ def probability_below(
     lower, ends = _factor(correlation)
     rank = lower.shape[1]
     points = _points(rank)
-    scale = np.sqrt(special.chdtri(df, points[0]) / df) if np.isfinite(df) else 1.0
+    scale = _scale(df) if np.isfinite(df) else 1.0
     bound = critical * scale * np.ones(2**LOG_POINTS)
     drawn = np.zeros((rank, 2**LOG_POINTS))
     weight = np.ones(2**LOG_POINTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,12 @@ NOTEBOOKS = (
     "01_the_data", "02_short_and_long_term_relief", "03_how_sure",
     "04_who_gets_better_and_who_is_harmed", "05_published_evidence", "06_claims",
 )  # fmt: skip
+# How long notebooks take, in times of the others.
+COSTS = {
+    "03_how_sure": 6, "05_published_evidence": 5, "04_who_gets_better_and_who_is_harmed": 3, "06_claims": 2,
+}  # fmt: skip
+# One for each core: a kernel more would only load everything once more.
+KERNELS = max(2, os.cpu_count() or 1)
 # The same whatever the study; and how to write Python, shown as the project stores it.
 OF_NO_STUDY, EXAMPLES = ("06_claims",), ("gallery",)
 DOCUMENTS = ("methods",)
@@ -94,9 +101,11 @@ def build_report(
     trial = read_trial(study_file, download=download)
     say("Running the notebooks")
     jobs = [
-        Job(_path(name), None if name in OF_NO_STUDY else study_file) for name in NOTEBOOKS
+        Job(_path(name), None if name in OF_NO_STUDY else study_file, COSTS.get(name, 1))
+        for name in NOTEBOOKS
     ]
-    with running(jobs, lambda step: say(_line(step)), {FIGURES_VARIABLE: PRINT}) as executed:
+    drawn = {FIGURES_VARIABLE: PRINT}
+    with running(jobs, lambda step: say(_line(step)), drawn, KERNELS) as executed:
         # The kernels leave room on most machines, and the index page needs the same estimates.
         analysed, rooms = analyse(trial), read_rooms()
         notebooks = executed()

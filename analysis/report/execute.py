@@ -1,13 +1,10 @@
-"""Run notebooks on a study, side by side, each in a kernel of its own."""
+"""Run notebooks on a study, side by side."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import copy
-import os
 import re
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,24 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from traitlets.config import Config
 
 from analysis.errors import ReliefError
+from analysis.report.kernels import CELL_SECONDS, Kernel
 
 PARAMETERS_TAG = "parameters"
 PARAMETER = "study_file"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-CELL_SECONDS = 600
 WAIT_SECONDS = 0.5
 KERNEL_ENDED = (
     "its kernel ended, perhaps for lack of memory. Close other programs and run the same command "
     "again"
 )
-# Ciphers the channel to the kernel where it runs over TCP; without it each kernel prints a warning.
-CONFIG = Config({"KernelManager": {"transport_encryption": "auto"}})
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _WARNING = re.compile(r"\b(\w+Warning: .*)")
 
@@ -53,13 +46,17 @@ class Job:
     Attributes
     ----------
     path : Path
-        The notebook; its kernel starts in the folder it lies in.
+        The notebook; it runs in the folder it lies in.
     study_file : Path or None
         Put into the cell tagged `parameters`; None runs the notebook as it is stored.
+    cost : int
+        How long it takes beside the others. The longest start first, so that none is left over
+        for one kernel alone.
     """
 
     path: Path
     study_file: Path | None = None
+    cost: int = 1
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -126,6 +123,7 @@ def running(
     jobs: Sequence[Job],
     on_progress: Callable[[Progress], None] | None = None,
     variables: Mapping[str, str] | None = None,
+    kernels: int | None = None,
 ) -> Iterator[Callable[[], list[NotebookNode]]]:
     """Run notebooks at the same time, and beside the work of the block.
 
@@ -139,6 +137,9 @@ def running(
         Called after every code cell, from another thread.
     variables : mapping of str to str, optional
         Added to the environment of the kernels.
+    kernels : int, optional
+        At most so many at a time; each takes the next notebook when it has done one. A kernel of its
+        own for every notebook when left out.
 
     Yields
     ------
@@ -157,7 +158,8 @@ def running(
         started.append((asyncio.get_running_loop(), task))
         if stopping.is_set():
             raise asyncio.CancelledError
-        return await _run_all(jobs, on_progress, variables or {})
+        each = [Kernel(variables or {}) for _ in jobs[:kernels]]
+        return await _run_all(jobs, on_progress, each)
 
     def work() -> None:
         try:
@@ -192,13 +194,21 @@ def running(
 
 
 async def _run_all(
-    jobs: Sequence[Job],
-    on_progress: Callable[[Progress], None] | None,
-    variables: Mapping[str, str],
+    jobs: Sequence[Job], on_progress: Callable[[Progress], None] | None, kernels: Sequence[Kernel]
 ) -> list[NotebookNode]:
-    tasks = [asyncio.ensure_future(_run(job, on_progress, variables)) for job in jobs]
+    done: dict[int, NotebookNode] = {}
+    waiting = iter(sorted(range(len(jobs)), key=lambda place: -jobs[place].cost))
+
+    async def serve(kernel: Kernel) -> None:
+        try:
+            for place in waiting:
+                done[place] = await _run(jobs[place], on_progress, kernel)
+        finally:
+            await kernel.end()
+
+    tasks = [asyncio.ensure_future(serve(kernel)) for kernel in kernels]
     try:
-        return await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks)
     finally:
         # What clients leave behind when they are stopped is not worth a line on the terminal.
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
@@ -208,10 +218,11 @@ async def _run_all(
             if not task.cancelling():
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    return [done[place] for place in range(len(jobs))]
 
 
 async def _run(
-    job: Job, on_progress: Callable[[Progress], None] | None, variables: Mapping[str, str]
+    job: Job, on_progress: Callable[[Progress], None] | None, kernel: Kernel
 ) -> NotebookNode:
     notebook = read_notebook(job.path)
     if job.study_file is not None:
@@ -228,27 +239,14 @@ async def _run(
             done += 1
             on_progress(Progress(job.path.stem, done, total))
 
-    client = NotebookClient(
-        notebook, timeout=CELL_SECONDS, kernel_name="python3", config=CONFIG,
-        resources={"metadata": {"path": str(job.path.parent)}}, on_cell_executed=executed,
-    )  # fmt: skip
     try:
-        # What a kernel prints while it is stopped is noise; what cells print is in the notebook.
-        await client.async_execute(
-            stderr=subprocess.DEVNULL, env={**os.environ, **variables}
-        )
+        await kernel.run(notebook, job.path.parent, executed)
     except CellExecutionError as error:
         raise _failure(job.path, notebook, f"{error.ename}: {error.evalue}") from None
     except CellTimeoutError:
         raise _failure(job.path, notebook, f"it took longer than {CELL_SECONDS} s") from None
     except DeadKernelError:
         raise _failure(job.path, notebook, KERNEL_ENDED) from None
-    finally:
-        # A client stopped halfway leaves these behind: open sockets, and a call that fails aloud
-        # when Python ends.
-        atexit.unregister(client._cleanup_kernel)
-        if client.kc is not None:
-            client.kc.stop_channels()
     if job.study_file is not None:
         notebook = with_study(notebook, job.study_file.name)
     return cleaned(notebook)

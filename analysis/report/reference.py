@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -294,6 +295,15 @@ def _parameter(one: ast.arg, default: ast.expr | None, source: str) -> str:
     return f"{shown}{' = ' if one.annotation else '='}{_text(default, source)}"
 
 
-def _text(node: ast.AST, source: str) -> str:
+def _text(node: ast.expr | ast.stmt | ast.arg, source: str) -> str:
     """A piece of source in one line."""
-    return " ".join((ast.get_source_segment(source, node) or "").split())
+    # As ast.get_source_segment does, which splits the whole source for every piece of it.
+    lines = _lines(source)[node.lineno - 1 : node.end_lineno]
+    lines[-1] = lines[-1][: node.end_col_offset]
+    lines[0] = lines[0][node.col_offset :]
+    return " ".join(b" ".join(lines).decode().split())
+
+
+@lru_cache(maxsize=1)
+def _lines(source: str) -> list[bytes]:
+    return source.encode().split(b"\n")

@@ -167,3 +167,35 @@ def test_notebooks_on_real_data_come_last_and_only_when_asked_for(tmp_path):
         "a.ipynb",
     ]
     assert [p.name for p in stored_notebooks(tmp_path, False)] == ["01_a.ipynb", "02_b.ipynb"]
+
+
+def test_one_kernel_serves_several_notebooks_as_if_each_were_the_first(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir(), second.mkdir()
+    # A module stays imported, and Python shows what it warns of once only.
+    (tmp_path / "flat.py").write_text("import warnings\ndef flat():\n    warnings.warn('flat')\n")
+    warn = f"import os, sys; sys.path.append({str(tmp_path)!r})\nimport flat; flat.flat(); print(os.getpid())"
+    one = saved(first, "1.ipynb", "left_over = 1", warn, tagged=False)
+    seen = "print('left_over' in globals(), os.path.basename(os.getcwd()))"
+    two = saved(second, "2.ipynb", "import os", warn, seen, "len(In)", tagged=False)
+    jobs = [Job(one), Job(two, cost=2), Job(one)]
+    with running(jobs, kernels=1) as executed:
+        done = executed()
+    # The second ran first, and nothing of it was left.
+    assert texts(done[1])[-1] == "False second\n"
+    pids = {text for notebook in done for text in texts(notebook) if text.strip().isdigit()}
+    assert len(pids) == 1
+    assert [warnings_in(notebook) for notebook in done] == [["UserWarning: flat"]] * 3
+    assert [cell.execution_count for cell in done[2].cells] == [1, 2]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pids.pop()), 0)
+
+
+def test_what_one_notebook_left_is_gone_in_the_next(tmp_path):
+    one = saved(tmp_path, "1.ipynb", "left_over = 1", tagged=False)
+    two = saved(tmp_path, "2.ipynb", "print(left_over)", tagged=False)
+    with (
+        pytest.raises(ReliefError, match=r"2.ipynb stopped in code cell 1: NameError"),
+        running([Job(one), Job(two)], kernels=1) as executed,
+    ):
+        executed()
