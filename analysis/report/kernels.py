@@ -14,6 +14,8 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 CELL_SECONDS = 600
+# To clear takes milliseconds; a process that does not answer in this time is replaced.
+CLEAR_SECONDS = 60
 # Ciphers the channel to the kernel where it runs over TCP; without it each kernel prints a warning.
 CONFIG = Config({"KernelManager": {"transport_encryption": "auto"}})
 # Names and counts of the notebook before go. What it imported stays, which is what takes seconds. The
@@ -49,6 +51,8 @@ class Kernel:
         ------
         nbclient.exceptions.CellExecutionError, CellTimeoutError, DeadKernelError
         """
+        if not await self._cleared(folder):
+            await self.end()
         client = NotebookClient(
             notebook, km=self._manager, timeout=CELL_SECONDS, kernel_name="python3", config=CONFIG,
             resources={"metadata": {"path": str(folder)}}, on_cell_executed=on_cell_executed,
@@ -59,10 +63,6 @@ class Kernel:
         )
         try:
             async with started:
-                if self._manager is not None:
-                    await client.kc.execute_interactive(
-                        _CLEAR.format(folder=str(folder)), silent=True, store_history=False
-                    )
                 await client.async_execute(cleanup_kc=False)
         finally:
             self._manager = client.km
@@ -72,12 +72,31 @@ class Kernel:
             if client.kc is not None:
                 client.kc.stop_channels()
 
-    async def end(self) -> None:
-        """Stop the process, if it was started."""
+    async def _cleared(self, folder: Path) -> bool:
+        """Whether there is a process from which all of the notebook before could be taken."""
         if self._manager is None:
+            return False
+        client = self._manager.client()
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=CLEAR_SECONDS)
+            reply = await client.execute_interactive(
+                _CLEAR.format(folder=str(folder)), silent=True, store_history=False,
+                allow_stdin=False, timeout=CLEAR_SECONDS,
+            )  # fmt: skip
+        except (RuntimeError, TimeoutError):
+            return False
+        finally:
+            client.stop_channels()
+        return reply["content"]["status"] == "ok"
+
+    async def end(self) -> None:
+        """Stop the process, if there is one; the next notebook starts another."""
+        manager, self._manager = self._manager, None
+        if manager is None:
             return
         try:
-            if await self._manager.is_alive():
-                await self._manager.shutdown_kernel()
+            if await manager.is_alive():
+                await manager.shutdown_kernel()
         finally:
-            await self._manager.cleanup_resources()
+            await manager.cleanup_resources()
