@@ -48,7 +48,8 @@ class Working:
     @property
     def estimates(self) -> Estimates:
         """What the fit of all patients estimated."""
-        return self.workspace.basis.estimates(self.optimum.point)
+        point = self.optimum.point
+        return self.workspace.basis.estimates(point.beta, point.root, point.sigma)
 
     def in_the_formula(self, beta: Array, sigma: Array) -> tuple[Array, Array]:
         """Working coefficients (…, p) and covariances (…, groups, m, m) in units of the data.

@@ -15,7 +15,6 @@ from scipy.linalg import solve_triangular
 from analysis.errors import ModelError
 from analysis.mmrm.centring import Change
 from analysis.mmrm.estimates import Estimates
-from analysis.mmrm.likelihood import Point
 from analysis.mmrm.patterns import compress
 from analysis.mmrm.statistics import SufficientStatistics
 
@@ -62,13 +61,21 @@ class Basis:
     scale: float
     offset: Array
 
-    def estimates(self, point: Point) -> Estimates:
-        """What a fit in working columns says in columns of the formula."""
+    def estimates(self, beta: Array, root: Array, sigma: Array) -> Estimates:
+        """What a fit in working columns says in columns of the formula.
+
+        Parameters
+        ----------
+        beta : ndarray, shape (p,)
+        root : ndarray, shape (p, p)
+            Any root of its covariance.
+        sigma : ndarray, shape (groups, m, m)
+        """
         return Estimates(
             self.kept,
-            self.offset + solve_triangular(self.triangle, self.ols + self.scale * point.beta),
-            self.scale * solve_triangular(self.triangle, point.root),
-            self.scale**2 * point.sigma,
+            self.offset + solve_triangular(self.triangle, self.ols + self.scale * beta),
+            self.scale * solve_triangular(self.triangle, root),
+            self.scale**2 * sigma,
             self.dropped,
             self.alias,
         )

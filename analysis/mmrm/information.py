@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from analysis.mmrm.stack import Stack
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Information:
     """Covariance parameters at the end of a search, and how sure they are.
 
@@ -37,7 +38,7 @@ class Information:
     jacobian: Array
     slopes: Array
 
-    @property
+    @cached_property
     def natural_slopes(self) -> Array:
         """The slopes in the natural parameters; shape (k, p, p)."""
         return np.tensordot(self.jacobian.T, self.slopes, axes=1)

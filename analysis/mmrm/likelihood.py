@@ -109,7 +109,7 @@ def score(stack: Stack, point: Point) -> Array:
 
 def gradient(stack: Stack, point: Point) -> Array:
     """Gradient of −2 log-likelihood in the elements of the covariance; shape (groups k,)."""
-    return _by_parameter(2 * score(stack, point))
+    return by_parameter(2 * score(stack, point))
 
 
 def em_step(stack: Stack, point: Point) -> Array:
@@ -135,7 +135,7 @@ def curvature(stack: Stack, point: Point, coupling: Array | None = None) -> Curv
     spread = _spread(stack, point, errors)
     first = _score(stack, point, spread)
     observed = 2 * spread - stack.weight[:, None, None] * point.inverses
-    shifts = _by_parameter(_tilt(stack, point, errors))
+    shifts = by_parameter(_tilt(stack, point, errors))
     bent = shifts @ point.root
     hessian = _blocks(stack, point.inverses, observed) - 2 * bent @ bent.T
     if not point.reml:
@@ -145,7 +145,7 @@ def curvature(stack: Stack, point: Point, coupling: Array | None = None) -> Curv
         coupling = inner @ inner.T
     hessian = hessian - coupling
     return Curvature(
-        first, _by_parameter(2 * first), (hessian + hessian.T) / 2, coupling
+        first, by_parameter(2 * first), (hessian + hessian.T) / 2, coupling
     )
 
 
@@ -158,7 +158,7 @@ def average_information(stack: Stack, point: Point) -> Array:
     """
     errors = _errors(point)
     residual = stack.by_pattern(errors[:, :, None] * errors[:, None, :])
-    bent = _by_parameter(_tilt(stack, point, errors)) @ point.root
+    bent = by_parameter(_tilt(stack, point, errors)) @ point.root
     average = _blocks(stack, point.inverses, residual) - bent @ bent.T
     return (average + average.T) / 2
 
@@ -170,7 +170,7 @@ def minimum_norm_equations(stack: Stack, point: Point) -> tuple[Array, Array]:
     """
     errors = _errors(point)
     residual = stack.by_pattern(errors[:, :, None] * errors[:, None, :])
-    right = _by_parameter(2 * stack.by_group(residual))
+    right = by_parameter(2 * stack.by_group(residual))
     middle = stack.weight[:, None, None] * point.inverses
     if not point.reml:
         return _blocks(stack, point.inverses, middle), right
@@ -197,7 +197,7 @@ def slopes(stack: Stack, point: Point) -> Array:
         signed = stack.signed(flat, members)
         found.append((signed.T @ flat).reshape(m, p, m, p).transpose(0, 2, 1, 3))
     cross = np.array(found)
-    return _by_parameter(-(cross + cross.transpose(0, 2, 1, 3, 4)))
+    return by_parameter(-(cross + cross.transpose(0, 2, 1, 3, 4)))
 
 
 def _errors(point: Point) -> Array:
@@ -233,7 +233,7 @@ def _tilt(stack: Stack, point: Point, errors: Array) -> Array:
     return -(cross + cross.transpose(0, 2, 1, 3))
 
 
-def _by_parameter(symmetric: Array) -> Array:
+def by_parameter(symmetric: Array) -> Array:
     """From derivatives by visits (groups, m, m, …) to those in the elements (groups k, …).
 
     An element off the diagonal stands twice in Σ, which the symmetrised input has counted; one on

@@ -281,7 +281,8 @@ class MMRM:
         if stands_in:
             df, vcov = "satterthwaite", FALLBACK_VCOV
         units = np.where(np.tile(model.structure.squared, model.n_groups), basis.scale**2, 1.0)
-        estimates = basis.estimates(optimum.point)
+        point = optimum.point
+        estimates = basis.estimates(point.beta, point.root, point.sigma)
         inference = infer(
             work.stack, model, optimum, known, design, statistics, estimates, df, vcov
         )

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.mmrm.covariance import CovarianceModel
-from analysis.mmrm.likelihood import Point, evaluate, gradient
-from analysis.mmrm.optimise import Optimum, collinear, derivatives, maximise, solve
+from analysis.mmrm.deletions import Deletions
+from analysis.mmrm.likelihood import Point
+from analysis.mmrm.optimise import Optimum, derivatives, maximise, solve
 from analysis.mmrm.stack import Stack
 
 Array = NDArray[np.float64]
@@ -53,35 +54,40 @@ class Neighbour:
         inverse = solve(hessian, np.eye(len(hessian)))
         return cls(model, optimum.theta, inverse, optimum.point.reml)
 
-    def maximise(self, stack: Stack) -> tuple[Point, bool]:
-        """The likelihood at its maximum for `stack`, and whether the search converged.
+    def chord(self, deletions: Deletions) -> tuple[Array, NDArray[np.bool_]]:
+        """Search coordinates of the maximum without each patient, (N, k), and which were found.
+
+        The search for a patient ends, without it, as soon as a step leaves too much.
 
         References
         ----------
         Kelley 1995, Iterative Methods for Linear and Nonlinear Equations, section 5.4.1.
         """
-        point = self._chord(stack)
-        if point is not None and not collinear(self.model, point.sigma):
-            return point, True
+        size = len(deletions.rows)
+        theta, found = np.tile(self.theta, (size, 1)), np.zeros(size, dtype=np.bool_)
+        if self.inverse is None:
+            return theta, found
+        going, before = np.arange(size), np.full(size, np.inf)
+        while len(going):
+            at = theta[going]
+            each = zip(at, deletions.gradients(self.sigmas(at), going), strict=True)
+            slopes = np.stack([self.model.jacobian(x).T @ slope for x, slope in each])
+            steps = -slopes @ self.inverse
+            decrement = -(slopes * steps).sum(axis=1)
+            share = np.where(np.isinf(before), SHRINKING, decrement / before)
+            # Not a number, where the likelihood is not defined, is no step either.
+            led = decrement <= SHRINKING * before
+            theta[going[led]] += steps[led]
+            arrived = led & (decrement * share <= LEFT_OVER)
+            found[going[arrived]] = True
+            going, before = going[led & ~arrived], decrement[led & ~arrived]
+        return theta, found
+
+    def sigmas(self, theta: Array) -> Array:
+        """Covariances at several search coordinates (N, k); shape (N, groups, m, m)."""
+        return np.stack([self.model.sigma(one) for one in theta])
+
+    def climb(self, stack: Stack) -> tuple[Point, bool]:
+        """The likelihood at its maximum for `stack`, by the ladder, and whether it converged."""
         found = maximise(stack, self.model, self.theta, self.reml)
         return found.point, found.converged
-
-    def _chord(self, stack: Stack) -> Point | None:
-        """Step until the last has left next to nothing; None as soon as one leaves too much."""
-        if self.inverse is None:
-            return None
-        theta, before = self.theta, np.inf
-        point = evaluate(stack, self.model.sigma(theta), self.reml)
-        while point is not None:
-            slope = self.model.jacobian(theta).T @ gradient(stack, point)
-            step = -self.inverse @ slope
-            decrement = float(-slope @ step)
-            if not decrement <= SHRINKING * before:
-                return None
-            theta = theta + step
-            point = evaluate(stack, self.model.sigma(theta), self.reml)
-            share = decrement / before if np.isfinite(before) else SHRINKING
-            if decrement * share <= LEFT_OVER:
-                break
-            before = decrement
-        return point

@@ -72,7 +72,7 @@ def test_draws_spread_like_the_estimates_they_stand_for():
     trial = made_up(n=600, seed=9)
     working = trial.working()
     draws = bootstrap_draws(working, trial.arm, 400, seed=1)
-    estimates = working.workspace.basis.estimates(working.optimum.point)
+    estimates = working.estimates
     claimed = np.sqrt(np.diag(estimates.cov))
     away = (draws.beta.mean(axis=0) - estimates.beta) / claimed
     assert np.abs(away).max() < BOUND / np.sqrt(400)

@@ -7,7 +7,7 @@ import pytest
 from after_fit import made_up
 
 from analysis.errors import ModelError
-from analysis.mmrm import MMRM, SufficientStatistics, neighbour, optimise
+from analysis.mmrm import MMRM, SufficientStatistics, leave_out, neighbour, optimise
 from analysis.mmrm.covariance import STRUCTURES
 
 FORMULA = "y ~ base + arm * visit"
@@ -50,7 +50,7 @@ def test_second_derivatives_of_all_lead_where_those_of_the_others_lead(
     model = _two_outcomes(covariance, reml) if "@" in covariance else _one_outcome(covariance, reml)
     monkeypatch.setattr(optimise, "DECREMENT_TOLERANCE", 1e-12)
     kept = list(model.leave_one_out())
-    monkeypatch.setattr(neighbour, "SHRINKING", 0.0)
+    monkeypatch.setattr(neighbour, "SHRINKING", -1.0)
     for one, other in zip(kept, model.leave_one_out(), strict=True):
         assert one.converged and other.converged
         errors = np.sqrt(np.diag(other.estimates.cov))
@@ -82,9 +82,10 @@ def test_a_larger_trial_never_needs_second_derivatives_of_the_others(monkeypatch
 
 
 def test_a_refit_cut_short_says_that_it_did_not_converge(monkeypatch):
+    monkeypatch.setattr(leave_out, "VALUES_AT_ONCE", 1)
     refits = _one_outcome("us", True).leave_one_out()
     assert next(refits).converged
-    monkeypatch.setattr(neighbour, "SHRINKING", 0.0)
+    monkeypatch.setattr(neighbour, "SHRINKING", -1.0)
     monkeypatch.setattr(optimise, "MAX_ITERATIONS", 1)
     assert not next(refits).converged
 
