@@ -24,7 +24,7 @@ TITLE = f"Trial {SCRIPT} {LINK}"
 SECRET, UNUSED, NAMED = "SECRET-", "HIDDEN-NAME", "WHO-FELL"
 VISITS = (f"start {PAGE}", "+later", f"@last {SCRIPT[:40]}")
 WEEKS = (0, 8, 52)
-PATIENTS = 45
+PATIENTS = 60
 # Until the other process of a run is taken for dead that makes a report both look at.
 PATIENCE = 900
 
@@ -33,8 +33,8 @@ def outcomes() -> pd.DataFrame:
     rng = np.random.default_rng(11)
     rows = [
         {"who": f"{SECRET}{k:03d}", "name": f"{UNUSED}-{k}", "arm": ARMS[k % 3], "week": week,
-         "place": (PAGE, FORMULA)[k % 2], "sex": (SCRIPT, "-1+1", "m")[k % 3],
-         "score": int(np.clip(rng.normal(6 - k % 3 - 0.02 * week, 1.5), 0, 10).round()),
+         "place": (PAGE, FORMULA)[k % 2], "sex": (SCRIPT, "-1+1", "m")[k // 3 % 3],
+         "score": int(np.clip(rng.normal(7 - (week > 0) * (k % 3) - 0.02 * week, 1.5), 0, 10).round()),
          "moves": int(np.clip(rng.normal(14 - 2 * (k % 3), 4), 0, 24).round())}
         for k in range(PATIENTS) for week in WEEKS
         if not (week == 52 and k % 9 == 4)
@@ -45,11 +45,11 @@ def outcomes() -> pd.DataFrame:
 
 
 def events() -> pd.DataFrame:
-    kinds = ("fall", "stop", "fall", "gone")
+    kinds, some = ("fall", "stop", "fall", "gone"), range(PATIENTS // 2)
     return pd.DataFrame({
-        "who": [f"{SECRET}{k:03d}" for k in range(0, PATIENTS, 2)],
-        "kind": [kinds[k % 4] for k in range(23)], "week": [4 + k for k in range(23)],
-        "what": [(PAGE, STEER, SCRIPT)[k % 3] for k in range(23)], "comment": NAMED,
+        "who": [f"{SECRET}{2 * k:03d}" for k in some], "kind": [kinds[k % 4] for k in some],
+        "week": [4 + k for k in some], "what": [(PAGE, STEER, SCRIPT)[k % 3] for k in some],
+        "comment": NAMED,
     })  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def write_hostile(folder: Path) -> Path:
     outcomes().to_csv(folder / data, index=False)
     events().to_csv(folder / happened, index=False)
     content = {
-        "title": TITLE, "description": f"{PAGE} {LINK}", "design": "randomised",
+        "title": TITLE, "description": f"{PAGE} {LINK}", "design": "randomised", "simulated": True,
         "data": {"outcomes": data, "events": happened, "licence": SCRIPT, "citation": f"{PAGE} {LINK}"},
         "layout": "long", "patient": "who", "site": "place",
         "therapy": {"column": "arm", "comparator": ARMS[0], "arms": [{"label": a} for a in ARMS]},

@@ -39,7 +39,8 @@ NOTEBOOKS = (
 )  # fmt: skip
 # How long notebooks take, in times of the others.
 COSTS = {
-    "03_how_sure": 6, "05_published_evidence": 5, "04_who_gets_better_and_who_is_harmed": 3, "06_claims": 2,
+    "05_published_evidence": 6, "03_how_sure": 6, "04_who_gets_better_and_who_is_harmed": 3,
+    "02_short_and_long_term_relief": 2,
 }  # fmt: skip
 # One for each core: a kernel more would only load everything once more.
 KERNELS = max(2, os.cpu_count() or 1)
@@ -108,19 +109,24 @@ def build_report(
     with running(jobs, lambda step: say(_line(step)), drawn, KERNELS) as executed:
         # The kernels leave room on most machines, and the index page needs the same estimates.
         analysed, rooms = analyse(trial), read_rooms()
-        notebooks = executed()
-    say("Writing the pages")
-    with replaced_whole(output) as folder:
-        _write(folder, study_file, analysed, notebooks, rooms)
+        with replaced_whole(output) as folder:
+            _write_files(folder, analysed)
+            notebooks = executed()
+            say("Writing the pages")
+            _write_pages(folder, study_file, analysed, notebooks, rooms)
     return output
 
 
-def _write(
-    folder: Path, study_file: Path, analysed: Analysed, notebooks: list[NotebookNode], rooms: list[Room]
-) -> None:
+def _write_files(folder: Path, analysed: Analysed) -> None:
+    """What needs no notebook."""
     write_results(analysed.frame, folder / RESULTS_NAME)
     write_analysis_results(analysed.frame, analysed.trial.study, folder / ARD_NAME)
     write_word(journal_tables(analysed), analysed.trial.study.title, folder / WORD_NAME)
+
+
+def _write_pages(
+    folder: Path, study_file: Path, analysed: Analysed, notebooks: list[NotebookNode], rooms: list[Room]
+) -> None:
     figures = figures_of(analysed, notebooks)
     write_figures(figures, folder / FIGURES_NAME)
     seed = BUNDLED_SEED if study_file == BUNDLED else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import shutil
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hostile_study import ARMS, PATIENTS, SCRIPT, SECRET, write_hostile
 from jsonschema import Draft202012Validator
 
 from analysis.report import build
@@ -24,10 +24,6 @@ from analysis.responders.handling import HANDLINGS, MULTIPLE, NON_RESPONSE, OBSE
 from analysis.schema import RESULT_COLUMNS
 from analysis.sensitivity import ANCHORED, RANDOM, STRATEGIES
 
-SCRIPT = "<script>alert(1)</script>"
-IMAGE = "<img src=x onerror=alert(2)>"
-ARMS = ("Usual care", SCRIPT, "=cost $x_1$ & more")
-PATIENTS_AN_ARM = 20
 PAGES = (
     "index.html", "01_the_data.html", "02_short_and_long_term_relief.html", "03_how_sure.html",
     "04_who_gets_better_and_who_is_harmed.html", "05_published_evidence.html", "06_claims.html",
@@ -44,63 +40,25 @@ ALL_ANALYSES = {
 FILES = {"results.csv", "results.json", "results.schema.json", "tables.docx"}
 
 
-def outcomes(weeks: tuple[int, ...], arms: tuple[str, ...]) -> pd.DataFrame:
-    """Scores that fall with time; names of patients that no report may hold."""
-    rng = np.random.default_rng(20)
-    rows = [
-        {
-            "who": f"SECRET-{arm}-{k}", "arm": label, "week": week,
-            "place": IMAGE if k % 2 else "a'b",
-            "score": int(np.clip(rng.normal(6 - arm - 0.02 * week, 1.5), 0, 10).round()),
-        }
-        for arm, label in enumerate(arms)
-        for k in range(PATIENTS_AN_ARM)
-        for week in weeks
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def hostile_study(folder: Path) -> Path:
-    outcomes((0, 8, 52), ARMS).to_csv(folder / "scores.csv", index=False)
-    visits = [
-        {"name": "start", "week": 0, "code": 0, "baseline": True},
-        {"name": IMAGE, "week": 8, "code": 8, "horizon": "short"},
-        {"name": "later", "week": 52, "code": 52, "horizon": "long"},
-    ]
-    return written(folder, {
-        "title": f"Trial of {SCRIPT}", "description": IMAGE, "design": "randomised",
-        "simulated": True,
-        "therapy": {"column": "arm", "comparator": ARMS[0], "arms": [{"label": a} for a in ARMS]},
-        "visits": {"column": "week", "schedule": visits},
-        "covariates": [{"name": "place", "column": "place", "label": SCRIPT, "type": "category"}],
-    })  # fmt: skip
-
-
 def bare_study(folder: Path) -> Path:
     """One group, one visit, no baseline, no horizon: nothing to compare and little to say."""
-    outcomes((8,), ARMS[:1]).to_csv(folder / "scores.csv", index=False)
-    visits = {"column": "week", "schedule": [{"name": "once", "week": 8, "code": 8}]}
-    return written(folder, {"title": "Bare", "design": "observational", "visits": visits})
-
-
-def written(folder: Path, content: dict) -> Path:
-    shared = {
-        "data": {"outcomes": "scores.csv"}, "layout": "long", "patient": "who",
-        "measures": [
-            {"name": "pain", "label": f"Pain {IMAGE}", "instrument": "NRS", "column": "score"}
-        ],
+    scores = np.random.default_rng(20).integers(0, 11, 20)
+    frame = pd.DataFrame({"who": range(20), "week": 8, "score": scores})
+    frame.to_csv(folder / "scores.csv", index=False)
+    content = {
+        "title": "Bare", "design": "observational", "data": {"outcomes": "scores.csv"},
+        "layout": "long", "patient": "who",
+        "visits": {"column": "week", "schedule": [{"name": "once", "week": 8, "code": 8}]},
+        "measures": [{"name": "pain", "label": "Pain", "instrument": "NRS", "column": "score"}],
     }  # fmt: skip
     path = folder / "mine.yml"
-    path.write_text(yaml.safe_dump({**shared, **content}, allow_unicode=True), encoding="utf-8")
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return path
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("hostile")
-    output = folder / "report"
-    assert main([str(hostile_study(folder)), "--output", str(output)]) == 0
-    return output
+def hostile(hostile_report) -> Path:
+    return hostile_report("first")
 
 
 def test_the_report_holds_pages_results_figures_and_provenance(hostile):
@@ -132,18 +90,10 @@ def test_hostile_words_do_nothing_in_figures_opened_on_their_own(hostile):
         assert "<script" not in path.read_text(encoding="utf-8").lower()
 
 
-def test_no_patient_is_named_in_any_file_of_the_report(hostile):
-    texts = [p for p in hostile.rglob("*") if p.suffix in {".html", ".csv", ".json", ".svg"}]
-    assert len(texts) > len(PAGES)
-    for path in texts:
-        assert "SECRET-" not in unescape(path.read_text(encoding="utf-8")), path.name
-
-
-def test_no_patient_is_named_in_the_tables_for_word(hostile):
+def test_the_tables_for_word_are_about_this_study(hostile):
     with zipfile.ZipFile(hostile / "tables.docx") as document:
         text = document.read("word/document.xml").decode("utf-8")
-    assert "Relief against Usual care" in text
-    assert "SECRET-" not in text
+    assert f"Relief against {ARMS[0]}" in unescape(text)
 
 
 def test_the_gallery_shows_each_figure_that_the_project_stores(hostile):
@@ -166,15 +116,6 @@ def test_every_figure_of_the_captions_is_drawn_once_for_all_uses(hostile):
     assert shown == {path.stem for path in (hostile / "figures").glob("*.png")} == set(FIGURES)
 
 
-def test_no_cell_of_a_table_file_is_a_formula(hostile):
-    cells = [
-        cell for path in (hostile / "tables").glob("*.csv")
-        for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) for cell in row
-    ]  # fmt: skip
-    assert "'" + ARMS[2] in cells
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
-
-
 def test_the_results_for_programs_are_what_the_schema_in_the_folder_promises(hostile):
     schema, results = (
         json.loads((hostile / name).read_text(encoding="utf-8"))
@@ -187,10 +128,11 @@ def test_the_results_for_programs_are_what_the_schema_in_the_folder_promises(hos
 def test_the_answer_says_of_each_therapy_who_responded_and_who_was_harmed(hostile):
     text = unescape((hostile / "index.html").read_text(encoding="utf-8"))
     assert f"With {ARMS[1]}," in text or f"with {ARMS[1]}," in text
-    assert text.count("were at least 30 % better in the long term") == len(ARMS)
-    assert "nothing can be said about harms: adverse events were not recorded" in text
-    assert "Every kind of adverse event" not in text
-    assert "60 patients; of these 60 have a score in the short term" in text
+    # Fewer responded with the comparator than may be shown.
+    assert text.count("were at least 30 % better in the long term") == len(ARMS) - 1
+    assert text.count("nothing can be said about patients at least 30 % better in the long term") == 1
+    assert "Every kind of adverse event" in text
+    assert f"{PATIENTS} patients; of these {PATIENTS} have a score in the short term" in text
 
 
 def test_the_pages_say_how_to_cite_and_what_every_column_means(hostile):
@@ -214,7 +156,7 @@ def test_results_are_the_result_frame_and_hold_every_therapy_at_both_horizons(ho
     ]
     assert set(relief["horizon"]) == {"short", "long"}
     assert relief["estimate"].notna().all()
-    assert set(relief["therapy"]) == {ARMS[0], SCRIPT, "'" + ARMS[2]}
+    assert set(relief["therapy"]) == {"'" + ARMS[0], *ARMS[1:]}
 
 
 def test_results_hold_every_assumption_handling_and_harm(hostile):
@@ -234,7 +176,9 @@ def test_the_index_page_says_of_every_therapy_whether_its_conclusion_survives(ho
 
 def test_provenance_names_the_inputs_by_their_digest(hostile):
     record = json.loads((hostile / "provenance.json").read_text(encoding="utf-8"))
-    assert [i["name"] for i in record["inputs"]] == ["mine.yml", "scores.csv"]
+    names = [Path(one["name"]) for one in record["inputs"]]
+    assert [name.suffix for name in names] == [".yml", ".csv", ".csv"]
+    assert all((hostile.parent / name).is_file() for name in names)
     assert record["simulated"] is True
 
 
@@ -246,6 +190,8 @@ def test_a_bare_study_gives_a_report_that_claims_nothing(tmp_path, monkeypatch):
     text = unescape((output / "index.html").read_text(encoding="utf-8"))
     assert "There is no long-term visit" in text
     assert "cannot say what a therapy added" in text
+    assert "Nothing can be said about harms: adverse events were not recorded" in text
+    assert "Every kind of adverse event" not in text
     assert "Simulated" not in text
 
 
@@ -254,15 +200,16 @@ def test_data_with_errors_are_told_without_a_traceback_and_the_old_report_stays(
 ):
     output = tmp_path / "report"
     shutil.copytree(hostile, output)
-    study = hostile_study(tmp_path)
-    lines = (tmp_path / "scores.csv").read_text().splitlines()
-    (tmp_path / "scores.csv").write_text("\n".join([*lines, lines[1]]) + "\n")
+    study = write_hostile(tmp_path)
+    (data,) = (path for path in tmp_path.glob("*.csv") if "events" not in path.name)
+    lines = data.read_text().splitlines()
+    data.write_text("\n".join([*lines, lines[1]]) + "\n")
     before = {p: p.read_bytes() for p in output.rglob("*") if p.is_file()}
     assert main([str(study), "--output", str(output)]) == 1
     told = capfd.readouterr().err
     assert told.startswith("No report was made.")
     assert "Traceback" not in told
-    assert "SECRET-0-0" in told
+    assert f"{SECRET}000" in told
     assert {p: p.read_bytes() for p in output.rglob("*") if p.is_file()} == before
 
 
