@@ -14,7 +14,7 @@ from analysis.errors import ConvergenceWarning, ModelError
 from analysis.imputation.analyse import Analysis, Ancova
 from analysis.imputation.panel import Panel, Parameters, impute, listed
 from analysis.imputation.strategies import Strategy, is_linear
-from analysis.imputation.totals import VALUES_AT_ONCE, estimates_without
+from analysis.imputation.totals import VALUES_AT_ONCE, estimates_without, fixed_without
 from analysis.mmrm import MMRM
 
 Array = NDArray[np.float64]
@@ -181,7 +181,9 @@ class ConditionalMean:
         return pd.DataFrame(columns, index=pd.Index(self.names))
 
 
-def conditional_mean(refits: Refits, analysis: Analysis) -> ConditionalMean:
+def conditional_mean(
+    refits: Refits, analysis: Analysis, random: ConditionalMean | None = None
+) -> ConditionalMean:
     """Impute conditional means and analyse them, with all patients and without each unit.
 
     Parameters
@@ -189,6 +191,8 @@ def conditional_mean(refits: Refits, analysis: Analysis) -> ConditionalMean:
     refits : Refits
         From `refit`; `refits.under(strategy)` shares them among strategies.
     analysis : Ancova or Custom
+    random : ConditionalMean, optional
+        Of the same fits and analysis with all events missing at random, where it is at hand.
 
     Raises
     ------
@@ -199,20 +203,32 @@ def conditional_mean(refits: Refits, analysis: Analysis) -> ConditionalMean:
     ----------
     Wolbers et al 2022, Pharm Stat 21:1246; anchored: Lu 2021, Pharm Stat 20.
     """
-    panel = refits.panel
-    random = refits.under("MAR")
-    full = impute(panel, refits.full).mean
+    full = impute(refits.panel, refits.full).mean
     replicates = without_each(refits, analysis)
-    try:
-        departure = full - impute(random.panel, refits.full).mean
-    except ModelError:
-        # A strategy may need less than MAR, whose mean nobody informs here: nothing to anchor to.
-        anchored = np.full_like(replicates, np.nan)
-    else:
-        anchored = without_each(random, analysis, departure)
+    anchored = _anchored(refits, analysis, full, replicates, random)
     return ConditionalMean(
         analysis.names, analysis.estimate(full), replicates, anchored, refits.unit, full
     )
+
+
+def _anchored(
+    refits: Refits, analysis: Analysis, full: Array, replicates: Array, random: ConditionalMean | None
+) -> Array:
+    """Estimates without each unit, the departure from MAR held as it is in all patients."""
+    at_random = refits.under("MAR")
+    try:
+        departure = full - (
+            impute(at_random.panel, refits.full).mean if random is None else random.completed
+        )
+    except ModelError:
+        # A strategy may need less than MAR, whose mean nobody informs here: nothing to anchor to.
+        return np.full_like(replicates, np.nan)
+    if not departure.any():
+        return replicates
+    if random is not None and isinstance(analysis, Ancova):
+        # Linear in the values, so that what does not change with the fit is added once.
+        return random.replicates + fixed_without(analysis, departure[None], refits.out)[0]
+    return without_each(at_random, analysis, departure)
 
 
 def without_each(refits: Refits, analysis: Analysis, shift: Array | float = 0.0) -> Array:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from analysis.distributions import normal_critical, t_critical, t_quantile, t_two_sided
 from analysis.errors import ModelError
 from analysis.imputation.analyse import Ancova
-from analysis.imputation.jackknife import Refits, jackknife_cov, without_each
-from analysis.imputation.panel import Panel, impute, listed
+from analysis.imputation.jackknife import ConditionalMean, Refits, conditional_mean, jackknife_cov
+from analysis.imputation.panel import Panel, listed
 from analysis.imputation.totals import fixed_without
 
 Array = NDArray[np.float64]
@@ -234,7 +234,7 @@ def dose(
 
 def jackknife_tipping(
     refits: Refits, analysis: Ancova, weights: Array, doses: Mapping[str, Array],
-    variance: Variance = "frequentist",
+    variance: Variance = "frequentist", means: ConditionalMean | None = None,
 ) -> Tipping:  # fmt: skip
     """The tipping of conditional-mean imputation with a jackknife.
 
@@ -250,6 +250,8 @@ def jackknife_tipping(
         What one unit of each shift adds; see `dose`.
     variance : {"frequentist", "anchored"}
         As in `ConditionalMean`.
+    means : ConditionalMean, optional
+        Of these refits and this analysis, where they are at hand: the larger part of the work.
 
     References
     ----------
@@ -261,15 +263,12 @@ def jackknife_tipping(
     panel = refits.panel
     stack = _doses(panel, doses)
     weights, moving = _weights(analysis, weights)
-    full = impute(panel, refits.full).mean
-    base, departure = refits, np.zeros(panel.shape)
-    if variance == "anchored":
-        base = refits.under("MAR")
-        departure = full - impute(base.panel, refits.full).mean
+    found = conditional_mean(refits, analysis) if means is None else means
+    replicates = found.replicates if variance == "frequentist" else found.anchored
     moved = fixed_without(analysis, stack, refits.out) @ moving
-    cov = jackknife_cov(np.vstack([without_each(base, analysis, departure) @ weights, moved]).T)
+    cov = jackknife_cov(np.vstack([replicates @ weights, moved]).T)
     return Tipping(
-        tuple(doses), float(analysis.estimate(full) @ weights), analysis.estimate(stack) @ moving,
+        tuple(doses), float(found.estimate @ weights), analysis.estimate(stack) @ moving,
         float(cov[0, 0]), cov[0, 1:], cov[1:, 1:],
     )  # fmt: skip
 

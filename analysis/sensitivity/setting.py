@@ -11,7 +11,7 @@ from analysis.estimands import apply_estimand
 from analysis.imputation.analyse import Ancova, ancova
 from analysis.imputation.courses import Course
 from analysis.imputation.estimand import analysis_formula
-from analysis.imputation.jackknife import Refits, conditional_mean, refit
+from analysis.imputation.jackknife import ConditionalMean, Refits, conditional_mean, refit
 from analysis.imputation.whole import WholeTrial, whole_trial
 from analysis.instruments import Instrument, find_instrument
 from analysis.relief.questions import Question, questions_of
@@ -35,6 +35,8 @@ class Setting:
     instrument : Instrument
     refits : Refits
         The imputation model on all patients and without each patient (or cluster).
+    means : ConditionalMean
+        Under missing at random, with and without each patient (or cluster).
     random : Course
         LS means of the completed scores under missing at random.
     questions : tuple of Question
@@ -50,6 +52,7 @@ class Setting:
     measure: Measure
     instrument: Instrument
     refits: Refits = field(repr=False)
+    means: ConditionalMean = field(repr=False)
     random: Course = field(repr=False)
     questions: tuple[Question, ...] = field(repr=False)
     departures: pd.DataFrame = field(repr=False)
@@ -120,7 +123,7 @@ def set_up(trial: Trial, measure: str | None = None, cluster: str | None = None)
     means = conditional_mean(refits, analysis)
     instrument = find_instrument(chosen.instrument, study.instruments)
     return Setting(
-        study=study, measure=chosen, instrument=instrument, refits=refits,
+        study=study, measure=chosen, instrument=instrument, refits=refits, means=means,
         random=Course(
             analysis, means.estimate, means.frequentist_cov, METHOD, direction=instrument.direction
         ),

@@ -88,7 +88,8 @@ def _under(setting: Setting, name: str) -> list[pd.DataFrame]:
         # Nothing to anchor: both variances are the same.
         return [_frame(setting, setting.random, name)]
     try:
-        found = conditional_mean(setting.refits.under(STRATEGIES[name]), setting.analysis)
+        refits = setting.refits.under(STRATEGIES[name])
+        found = conditional_mean(refits, setting.analysis, setting.means)
     except ModelError as error:
         return [_refused(setting, name, str(error))]
     frames = []

@@ -81,7 +81,9 @@ def shift(
     missing = tuple(int((one[:, asked] != 0).sum()) for one in doses.values())
     if not missing[0]:
         raise ModelError(f"no value of {therapy} is missing there")
-    tipping = jackknife_tipping(setting.refits.under("MAR"), setting.analysis, weights, doses)
+    tipping = jackknife_tipping(
+        setting.refits, setting.analysis, weights, doses, means=setting.means
+    )
     return Shifted(therapy, setting.comparator, horizon, kind, tipping, missing)
 
 

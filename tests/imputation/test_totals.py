@@ -125,6 +125,21 @@ def test_a_strategy_of_the_users_goes_the_long_way_to_the_same_numbers(pain):
     same(found.anchored, expected.anchored)
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_is_at_hand_of_missing_at_random_need_not_be_made_again(pain, strategy):
+    refits, analysis = pain
+    random, under = conditional_mean(refits.under("MAR"), analysis), refits.under(strategy)
+    found, expected = conditional_mean(under, analysis, random), conditional_mean(under, analysis)
+    same(found.replicates, expected.replicates)
+    same(found.anchored, expected.anchored)
+    doses, weights = {"all": dose(refits.panel)}, np.eye(10)[9] - np.eye(10)[4]
+    for variance in ("frequentist", "anchored"):
+        given = jackknife_tipping(under, analysis, weights, doses, variance, means=found)
+        made = jackknife_tipping(under, analysis, weights, doses, variance)
+        assert given.quadratic == pytest.approx(made.quadratic, rel=1e-10)
+        assert given.at(1.0)["estimate"].iloc[0] == pytest.approx(made.at(1.0)["estimate"].iloc[0], rel=1e-10)
+
+
 def test_some_replicates_at_a_time_are_all_replicates(pain, monkeypatch):
     refits, analysis = pain
     doses = {"acupuncture": dose(refits.panel, arms=["ACU"])}
