@@ -60,7 +60,7 @@ def _png(figure: Figure, colours: int) -> bytes:
 
     drawn, small = io.BytesIO(), io.BytesIO()
     with styled():
-        figure.savefig(drawn, format="png", dpi=RESOLUTION, metadata={"Software": None})
+        figure.savefig(drawn, format="png", dpi=RESOLUTION, pil_kwargs={"compress_level": 0})
     picture = Image.open(drawn).convert("RGB")
     dots = (RESOLUTION, RESOLUTION)
     picture.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
