@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +14,12 @@ from numpy.typing import NDArray
 from analysis.errors import ModelError
 from analysis.evidence.contrasts import Contrasts
 from analysis.evidence.conversions import CORRELATIONS
-from analysis.evidence.estimates import Estimate, estimates_from_arms, estimates_from_contrasts
+from analysis.evidence.estimates import (
+    Estimate,
+    Row,
+    estimates_from_arms,
+    estimates_from_contrasts,
+)
 from analysis.evidence.layouts import OUTCOMES
 from analysis.evidence.measures import UNITS, Measure, Measured, measured
 from analysis.evidence.published import Published
@@ -112,19 +118,18 @@ def ranked_results(
         raise ModelError(f"The measure is {measure!r}: use one of {', '.join(UNITS)}.")
     choice = selection or Selection()
     spread = with_spread(published, correlation=choice.correlation, borrow=choice.borrow)
-    inside = _inside(spread, outcome, windows, horizon)
-    arms = nodes_of_arms(published, choice)
-    scales, usual = published.scales.set_index("scale"), usual_spread(published)
+    inside = [_by_study(table) for table in _inside(spread, outcome, windows, horizon)]
+    arms, usual = _by_study(nodes_of_arms(published, choice)), usual_spread(published)
+    scales = {row["scale"]: row for row in published.scales.to_dict("records")}
     kept: dict[str, list[Measured]] = {}
     left: list[tuple[str, str, str]] = []
     for study, label, why in chosen_studies(published, choice).itertuples(index=False):
-        found = [table[table["study"] == study] for table in inside]
-        if not any(map(len, found)):
+        found = [table.get(study, []) for table in inside]
+        if not any(found):
             continue
         reason = why
         if not reason:
-            mine = arms[arms["study"] == study]
-            results, reason = _ranked(found, mine, scales, usual, measure, choice)
+            results, reason = _ranked(found, arms.get(study, []), scales, usual, measure, choice)
             kept |= {study: results} if results else {}
         left += [(study, label, reason)] if reason else []
     return kept, pd.DataFrame(left, columns=["study", "label", "reason"])
@@ -183,15 +188,25 @@ def correlation_sensitivity(
 def _inside(
     spread: Spread, outcome: str, windows: Windows, horizon: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    tables = (spread.outcomes[spread.outcomes["kind"] != "baseline"], spread.contrasts)
-    arms, differences = (
-        nearest_visits(table[table["outcome"] == outcome], windows, horizon) for table in tables
+    arms, differences = spread.outcomes, spread.contrasts
+    later = (arms["kind"] != "baseline") & (arms["outcome"] == outcome)
+    alike = differences["outcome"] == outcome
+    return (
+        nearest_visits(arms[later], windows, horizon),
+        nearest_visits(differences[alike], windows, horizon),
     )
-    return arms, differences
+
+
+def _by_study(table: pd.DataFrame) -> dict[str, list[Row]]:
+    """Rows of each trial; a frame for each would take most of the time."""
+    found: dict[str, list[Row]] = {}
+    for row in table.to_dict("records"):
+        found.setdefault(row["study"], []).append(row)
+    return found
 
 
 def _ranked(
-    found: list[pd.DataFrame], arms: pd.DataFrame, scales: pd.DataFrame, usual: UsualSpread,
+    found: list[list[Row]], arms: list[Row], scales: Mapping[str, Row], usual: UsualSpread,
     measure: Measure, choice: Selection,
 ) -> tuple[list[Measured], str]:  # fmt: skip
     """Usable results of a trial, best first, or the reason why there is none."""
@@ -200,12 +215,12 @@ def _ranked(
     for estimate in _estimates(found, arms):
         if estimate.basis not in choice.bases:
             continue
-        result = measured(estimate, arms, scales.loc[estimate.scale], measure, usual)
+        result = measured(estimate, arms, scales[estimate.scale], measure, usual)
         if isinstance(result, str):
             reasons[result] = None
             continue
         rank = (
-            float(scales.loc[estimate.scale, "choice"]), estimate.distance, -estimate.week,
+            float(scales[estimate.scale]["choice"]), estimate.distance, -estimate.week,
             -float(len(result.nodes)), float(choice.bases.index(estimate.basis)),
             float(_KINDS.index(estimate.kind)),
         )  # fmt: skip
@@ -214,20 +229,20 @@ def _ranked(
         return [result for _, result in sorted(ranked, key=lambda pair: pair[0])], ""
     if reasons:
         return [], "; ".join(reasons)
-    seen = len({*found[0]["arm"], *found[1]["arm"], *found[1]["against"]})
-    if seen < 2:
+    outcomes, contrasts = found
+    seen = {row["arm"] for row in (*outcomes, *contrasts)} | {row["against"] for row in contrasts}
+    if len(seen) < 2:
         return [], "one arm only"
     return [], "no standard deviation, error, interval or p-value"
 
 
-def _estimates(found: list[pd.DataFrame], arms: pd.DataFrame) -> Iterator[Estimate]:
+def _estimates(found: list[list[Row]], arms: list[Row]) -> Iterator[Estimate]:
     outcomes, contrasts = found
-    seen = outcomes.dropna(subset="n").drop_duplicates("arm").set_index("arm")["n"]
-    entry = arms.set_index("arm")
-    sizes = pd.DataFrame({
-        "size": seen.reindex(entry.index).fillna(entry["entry"]),
-        "how": entry["entry_how"].mask(entry.index.isin(seen.index), ""),
-    })  # fmt: skip
+    counted = {row["arm"]: row["n"] for row in reversed(outcomes) if not math.isnan(row["n"])}
+    sizes = {
+        arm["arm"]: (counted[arm["arm"]], "") if arm["arm"] in counted else (arm["entry"], arm["entry_how"])
+        for arm in arms
+    }
     yield from estimates_from_arms(outcomes)
     yield from estimates_from_contrasts(contrasts, sizes)
 

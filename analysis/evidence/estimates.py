@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.evidence.conversions import pooled_sd
@@ -15,6 +15,8 @@ from analysis.evidence.sizes import EQUAL_SHARE
 
 Array = NDArray[np.float64]
 Basis = Literal["difference", "final", "change"]
+# A row of a table, its columns by name.
+Row = Mapping[str, Any]
 BASES: tuple[Basis, ...] = ("difference", "final", "change")
 
 # Share of a contrast's variance that its comparator has, where sizes of arms are not known.
@@ -65,40 +67,44 @@ class Estimate:
         return pooled_sd(self.n, self.sd)
 
 
-def estimates_from_arms(outcomes: pd.DataFrame) -> Iterator[Estimate]:
+def estimates_from_arms(outcomes: Sequence[Row]) -> Iterator[Estimate]:
     """Estimates from printed arm means, of final scores and of changes.
 
     Parameters
     ----------
-    outcomes : pandas.DataFrame
+    outcomes : sequence of mapping
         Rows of one trial inside a window (`Spread.outcomes` with `distance`); those without a
         standard error are passed over.
     """
-    usable = outcomes[outcomes["se_used"].notna()]
-    for (scale, week, kind), rows in usable.groupby(["scale", "week", "kind"], sort=False):
+    for (scale, week, kind), rows in _grouped(outcomes):
         if kind == "baseline" or len(rows) < 2:
             continue
+        first = rows[0]
+        effect, se, n, sd = (
+            np.array([row[name] for row in rows], dtype=np.float64)
+            for name in ("mean", "se_used", "size", "sd_used")
+        )
         yield Estimate(
-            study=str(rows["study"].iloc[0]), scale=str(scale), basis=kind, kind=str(kind),
-            week=float(week), weeks_after=float(rows["weeks_after"].iloc[0]),
-            distance=float(rows["distance"].iloc[0]), arms=tuple(rows["arm"]),
-            effect=rows["mean"].to_numpy(), covariance=np.diag(rows["se_used"].to_numpy() ** 2),
-            n=rows["size"].to_numpy(), sd=rows["sd_used"].to_numpy(),
-            how=_unique([part for text in rows["conversion"] for part in text.split("; ")]),
-            sources=_unique(rows["source"]),
+            study=str(first["study"]), scale=scale, basis=kind, kind=kind,
+            week=week, weeks_after=float(first["weeks_after"]), distance=float(first["distance"]),
+            arms=tuple(row["arm"] for row in rows), effect=effect, covariance=np.diag(se**2), n=n, sd=sd,
+            how=_unique([part for row in rows for part in row["conversion"].split("; ")]),
+            sources=_unique([row["source"] for row in rows]),
         )  # fmt: skip
 
 
-def estimates_from_contrasts(contrasts: pd.DataFrame, sizes: pd.DataFrame) -> Iterator[Estimate]:
+def estimates_from_contrasts(
+    contrasts: Sequence[Row], sizes: Mapping[str, tuple[float, str]]
+) -> Iterator[Estimate]:
     """Estimates from printed differences between arms.
 
     Parameters
     ----------
-    contrasts : pandas.DataFrame
+    contrasts : sequence of mapping
         Rows of one trial inside a window (`Spread.contrasts` with `distance`); those without a
         standard error are passed over.
-    sizes : pandas.DataFrame
-        `size` of each arm and `how` it is known ("" where it was counted), by its name.
+    sizes : mapping of str to (float, str)
+        Patients of each arm, by its name, and how they are known ("" where they were counted).
 
     Notes
     -----
@@ -106,45 +112,48 @@ def estimates_from_contrasts(contrasts: pd.DataFrame, sizes: pd.DataFrame) -> It
     shared arm is given the part of each variance that its size implies, (1/n_c) / (1/n_a + 1/n_c),
     a half where sizes are not known.
     """
-    usable = contrasts[contrasts["se_used"].notna()]
-    for _, rows in usable.groupby(["scale", "week", "kind"], sort=False):
+    for _, rows in _grouped(contrasts):
         yield from _joined(rows, sizes)
 
 
-def _joined(rows: pd.DataFrame, sizes: pd.DataFrame) -> Iterator[Estimate]:
+def _grouped(rows: Sequence[Row]) -> Iterator[tuple[tuple[str, float, Any], list[Row]]]:
+    """Rows with a standard error and a week, by scale, week and kind, in the order of their first."""
+    found: dict[tuple[str, float, Any], list[Row]] = {}
+    for row in rows:
+        if not (math.isnan(row["se_used"]) or math.isnan(row["week"])):
+            found.setdefault((row["scale"], row["week"], row["kind"]), []).append(row)
+    yield from found.items()
+
+
+def _joined(rows: Sequence[Row], sizes: Mapping[str, tuple[float, str]]) -> Iterator[Estimate]:
     """One estimate for each set of arms that differences join."""
     # By name, so that the order of rows in the file decides nothing.
-    rows = rows.sort_values(["against", "arm"], kind="stable")
-    for arms, chosen in _trees(rows["arm"].tolist(), rows["against"].tolist()):
-        part = rows.iloc[chosen]
+    rows = sorted(rows, key=lambda row: (row["against"], row["arm"]))
+    for arms, chosen in _trees([row["arm"] for row in rows], [row["against"] for row in rows]):
+        part = [rows[place] for place in chosen]
+        first = part[0]
         place = {arm: k for k, arm in enumerate(arms)}
-        pairs = np.array(
-            [[place[a], place[b]] for a, b in zip(part["arm"], part["against"], strict=True)]
-        )
+        pairs = np.array([[place[row["arm"]], place[row["against"]]] for row in part])
         incidence = np.zeros((len(part), len(arms)))
         incidence[np.arange(len(part)), pairs[:, 0]] = 1.0
         incidence[np.arange(len(part)), pairs[:, 1]] = -1.0
-        mine = sizes.loc[list(arms)]
-        n = mine["size"].to_numpy(dtype=np.float64)
-        covariance, how = _covariance(part["se_used"].to_numpy(), pairs, incidence, n)
+        n = np.array([sizes[arm][0] for arm in arms], dtype=np.float64)
+        covariance, how = _covariance(np.array([row["se_used"] for row in part]), pairs, incidence, n)
         # The first arm is 0; the differences then say where the others are.
         inverse = np.linalg.inv(incidence[:, 1:])
-        effect = np.append(0.0, inverse @ part["difference"].to_numpy())
+        effect = np.append(0.0, inverse @ np.array([row["difference"] for row in part]))
         whole = np.zeros((len(arms), len(arms)))
         whole[1:, 1:] = inverse @ covariance @ inverse.T
+        # Only what was guessed is told: a difference is not made with sizes that were assigned.
+        guessed = [known for _, known in (sizes[arm] for arm in arms) if known == EQUAL_SHARE]
         yield Estimate(
-            study=str(part["study"].iloc[0]), scale=str(part["scale"].iloc[0]),
-            basis="difference", kind=str(part["kind"].iloc[0]), week=float(part["week"].iloc[0]),
-            weeks_after=float(part["weeks_after"].iloc[0]),
-            distance=float(part["distance"].iloc[0]), arms=arms, effect=effect, covariance=whole,
-            n=n, sd=np.full(len(arms), np.nan), how=_unique([*part["conversion"], how, *_guessed(mine)]),
-            sources=_unique(part["source"]),
+            study=str(first["study"]), scale=str(first["scale"]), basis="difference",
+            kind=str(first["kind"]), week=float(first["week"]),
+            weeks_after=float(first["weeks_after"]), distance=float(first["distance"]), arms=arms,
+            effect=effect, covariance=whole, n=n, sd=np.full(len(arms), np.nan),
+            how=_unique([*(row["conversion"] for row in part), how, *guessed]),
+            sources=_unique([row["source"] for row in part]),
         )  # fmt: skip
-
-
-def _guessed(sizes: pd.DataFrame) -> list[str]:
-    """Only what was guessed is told: a difference is not made with sizes that were assigned."""
-    return [how for how in sizes["how"] if how == EQUAL_SHARE]
 
 
 def _trees(one: Sequence[str], other: Sequence[str]) -> list[tuple[tuple[str, ...], list[int]]]:
@@ -183,5 +192,5 @@ def _covariance(
     return covariance, f"covariance of the shared arm from {rule}"
 
 
-def _unique(values: Sequence[str] | pd.Series) -> tuple[str, ...]:
+def _unique(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(value) for value in values if value))

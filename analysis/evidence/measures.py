@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.evidence.effect_sizes import small_sample_factor
-from analysis.evidence.estimates import Estimate
+from analysis.evidence.estimates import Estimate, Row
 from analysis.evidence.spread import UsualSpread
 
 Array = NDArray[np.float64]
@@ -56,16 +55,16 @@ class Measured:
 
 
 def measured(
-    estimate: Estimate, arms: pd.DataFrame, scale: pd.Series, measure: Measure, usual: UsualSpread
+    estimate: Estimate, arms: Sequence[Row], scale: Row, measure: Measure, usual: UsualSpread
 ) -> Measured | str:
     """Put an estimate on a common scale, or say why that cannot be done.
 
     Parameters
     ----------
     estimate : Estimate
-    arms : pandas.DataFrame
+    arms : sequence of mapping
         Arms of the trial with `arm`, `node`, `role`.
-    scale : pandas.Series
+    scale : mapping
         Its row of `scales.csv`.
     measure : {"MD", "SMD", "ROM"}
     usual : UsualSpread
@@ -85,10 +84,11 @@ def measured(
     if isinstance(scaled, str):
         return scaled
     effect, covariance, how = scaled
-    nodes = _nodes(arms[arms["arm"].isin(estimate.arms)])
+    nodes = _nodes([arm for arm in arms if arm["arm"] in estimate.arms])
     if len(nodes) < 2:
         return "its arms are the same therapy"
-    names = arms.set_index("arm")["node"].loc[list(estimate.arms)].tolist()
+    node = {arm["arm"]: arm["node"] for arm in arms}
+    names = [node[arm] for arm in estimate.arms]
     together, merged = _averages(names, nodes, estimate.n)
     against = np.hstack([-np.ones((len(nodes) - 1, 1)), np.eye(len(nodes) - 1)]) @ together
     return Measured(
@@ -101,11 +101,11 @@ def measured(
     )  # fmt: skip
 
 
-def _nodes(arms: pd.DataFrame) -> tuple[str, ...]:
+def _nodes(arms: Sequence[Row]) -> tuple[str, ...]:
     """Names of the arms in the order of their table, each once, the comparator first."""
-    order = arms["role"].map({role: k for k, role in enumerate(ROLE_ORDER)})
-    first = arms["node"][order == order.min()].iloc[-1]
-    return tuple(dict.fromkeys([first, *arms["node"]]))
+    order = [ROLE_ORDER.index(arm["role"]) for arm in arms]
+    first = [arm["node"] for arm, place in zip(arms, order, strict=True) if place == min(order)][-1]
+    return tuple(dict.fromkeys([first, *(arm["node"] for arm in arms)]))
 
 
 def _averages(names: list[str], nodes: tuple[str, ...], n: Array) -> tuple[Array, str]:
@@ -126,7 +126,7 @@ def _unknown(member: Array, n: Array) -> Array:
 
 
 def _rescaled(
-    estimate: Estimate, scale: pd.Series, usual: UsualSpread
+    estimate: Estimate, scale: Row, usual: UsualSpread
 ) -> tuple[Array, Array, str] | str:
     """Points of 100 of the range of the scale."""
     width = float(scale["highest"]) - float(scale["lowest"])
@@ -137,7 +137,7 @@ def _rescaled(
 
 
 def _standardised(
-    estimate: Estimate, scale: pd.Series, usual: UsualSpread
+    estimate: Estimate, scale: Row, usual: UsualSpread
 ) -> tuple[Array, Array, str] | str:
     """Standard deviations within arms, corrected for small samples (docs/methods.md, published trials)."""
     spread, how = _standardiser(estimate, scale, usual)
@@ -156,7 +156,7 @@ def _standardised(
     return factor * centred / spread, sampling + extra, how
 
 
-def _standardiser(estimate: Estimate, scale: pd.Series, usual: UsualSpread) -> tuple[float, str]:
+def _standardiser(estimate: Estimate, scale: Row, usual: UsualSpread) -> tuple[float, str]:
     """Standard deviation of scores: of the visit, else of baseline, else of the scale."""
     if estimate.basis == "final" and np.isfinite(estimate.within_sd):
         return estimate.within_sd, ""
@@ -178,7 +178,7 @@ def _standardiser(estimate: Estimate, scale: pd.Series, usual: UsualSpread) -> t
 
 
 def _ratios(
-    estimate: Estimate, scale: pd.Series, usual: UsualSpread
+    estimate: Estimate, scale: Row, usual: UsualSpread
 ) -> tuple[Array, Array, str] | str:
     """Logs of means, for final scores above 0 on a scale that begins at 0."""
     if estimate.basis != "final":

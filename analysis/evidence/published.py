@@ -49,8 +49,9 @@ class Published:
 
     def label(self, study: str) -> str:
         """Name of a trial as people write it, cut where it is very long."""
-        found = self.studies.loc[self.studies["study"] == study, "label"]
-        return shorten(str(found.iloc[0]) if len(found) else study)
+        studies = self.studies
+        labels = dict(zip(studies["study"].tolist(), studies["label"].tolist(), strict=True))
+        return shorten(str(labels.get(study, study)))
 
     def name_of(self, therapy: str) -> str:
         """Name of a therapy as people write it; one that is not in the table stays as it is."""

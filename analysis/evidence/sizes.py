@@ -22,11 +22,9 @@ def arm_sizes(published: Published) -> pd.DataFrame:
     pandas.DataFrame
         Columns `study`, `arm`, `entry` (NaN where nobody says) and `entry_how`.
     """
-    arms = published.arms[["study", "arm", "assigned"]]
-    whole = published.studies[["study", "assigned"]].rename(columns={"assigned": "whole"})
-    arms = arms.merge(whole, on="study", how="left")
+    arms = published.arms
+    whole = published.studies.set_index("study")["assigned"].reindex(arms["study"]).to_numpy()
     groups = arms.groupby("study")["assigned"]
-    unknown = groups.transform("count") == 0
-    share = (arms["whole"] / groups.transform("size")).where(unknown)
+    share = (whole / groups.transform("size")).where(groups.transform("count") == 0)
     how = np.select([arms["assigned"].notna(), share.notna()], [ASSIGNED, EQUAL_SHARE], "")
     return arms[["study", "arm"]].assign(entry=arms["assigned"].fillna(share), entry_how=how)

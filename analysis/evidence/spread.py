@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -94,7 +95,7 @@ def scale_sds(outcomes: pd.DataFrame) -> pd.Series:
     return scores.groupby("scale")["sd"].median()
 
 
-def baseline_sds(outcomes: pd.DataFrame) -> pd.Series:
+def baseline_sds(outcomes: pd.DataFrame) -> dict[Hashable, float]:
     """Standard deviation at baseline within the arms of each trial, by study and scale."""
     return _within(outcomes[outcomes["kind"] == "baseline"], ["study", "scale"])
 
@@ -105,42 +106,46 @@ class UsualSpread:
 
     Attributes
     ----------
-    final : pandas.Series
+    final : mapping of tuple to float
         Within the arms of a trial at a visit, by study, scale and week.
-    baseline : pandas.Series
+    baseline : mapping of tuple to float
         By study and scale.
-    scale : pandas.Series
+    scale : mapping of str to float
         Median over arms and visits, by scale.
-    outcome : pandas.Series
+    outcome : mapping of str to float
         Median as a share of the range of the scale, by outcome.
     """
 
-    final: pd.Series
-    baseline: pd.Series
-    scale: pd.Series
-    outcome: pd.Series
+    final: Mapping[Hashable, float]
+    baseline: Mapping[Hashable, float]
+    scale: Mapping[Hashable, float]
+    outcome: Mapping[Hashable, float]
 
 
 def usual_spread(published: Published) -> UsualSpread:
     """What standard deviations of scores are in the trials, on the scales, for the outcomes."""
     outcomes = published.outcomes.assign(size=published.outcomes["n"])
-    scores = outcomes.merge(published.scales.drop(columns="row"), on="scale")
-    scores = scores[(scores["kind"] != "change") & (scores["sd"] > 0)]
-    share = scores["sd"] / (scores["highest"] - scores["lowest"])
+    scores = outcomes[(outcomes["kind"] != "change") & (outcomes["sd"] > 0)]
+    scales = published.scales.set_index("scale").reindex(scores["scale"])
+    share = scores["sd"] / (scales["highest"] - scales["lowest"]).to_numpy()
     return UsualSpread(
         final=_within(outcomes[outcomes["kind"] == "final"], ["study", "scale", "week"]),
-        baseline=baseline_sds(outcomes), scale=scale_sds(outcomes),
-        outcome=share.groupby(scores["outcome"]).median(),
+        baseline=baseline_sds(outcomes), scale=scale_sds(outcomes).to_dict(),
+        outcome=share.groupby(scales["outcome"].to_numpy()).median().to_dict(),
     )  # fmt: skip
 
 
-def _within(outcomes: pd.DataFrame, key: list[str]) -> pd.Series:
-    rows = {
-        name: pooled_sd(part["size"], part["sd"].where(part["sd"] > 0))
-        for name, part in outcomes.groupby(key)
-    }
-    index = pd.MultiIndex.from_tuples(list(rows), names=key) if rows else None
-    return pd.Series(list(rows.values()), index=index, dtype=np.float64)
+def _within(outcomes: pd.DataFrame, key: list[str]) -> dict[Hashable, float]:
+    places: dict[Hashable, list[int]] = {}
+    for place, name in enumerate(_names(outcomes, key)):
+        places.setdefault(name, []).append(place)
+    size, sd = outcomes["size"].to_numpy(), _positive(outcomes["sd"])
+    return {name: pooled_sd(size[rows], sd[rows]) for name, rows in places.items()}
+
+
+def _names(outcomes: pd.DataFrame, key: list[str]) -> list[Hashable]:
+    """Cells of the key of every row; as an index they would take most of the time."""
+    return list(zip(*(outcomes[column].tolist() for column in key), strict=True))
 
 
 def _printed(outcomes: pd.DataFrame) -> tuple[Array, NDArray[np.object_]]:
@@ -162,13 +167,13 @@ def _lent(
     if borrow == "none":
         return nothing, np.full(len(outcomes), "", dtype=object)
     own = _looked_up(outcomes, printed, "baseline", ["study", "arm", "scale"])
-    trial = baseline_sds(outcomes)
-    keys = pd.MultiIndex.from_frame(outcomes[["study", "scale"]])
+    baseline = baseline_sds(outcomes)
+    trial = np.array([baseline.get(name, np.nan) for name in _names(outcomes, ["study", "scale"])])
     whole = (
         scale_sds(outcomes).reindex(outcomes["scale"]).to_numpy() if borrow == "scale" else nothing
     )
     before, where = first_known({
-        "baseline SD of the arm": own, "baseline SD of the trial": trial.reindex(keys).to_numpy(),
+        "baseline SD of the arm": own, "baseline SD of the trial": trial,
         "median SD of the scale": whole,
     })  # fmt: skip
     final = _looked_up(outcomes, printed, "final", ["study", "arm", "scale", "week"])
@@ -186,9 +191,11 @@ def _lent(
 
 def _looked_up(outcomes: pd.DataFrame, values: Array, kind: str, key: list[str]) -> Array:
     """Spread of the same arm in rows of another kind, NaN where there is none."""
-    rows = outcomes.assign(found=values)[outcomes["kind"] == kind]
-    single = rows.drop_duplicates(key).set_index(key)["found"]
-    return single.reindex(pd.MultiIndex.from_frame(outcomes[key])).to_numpy()
+    names, of_kind = _names(outcomes, key), outcomes["kind"] == kind
+    # Of several rows the first counts, so it is put in last.
+    rows = reversed(list(zip(names, values, of_kind, strict=True)))
+    found = {name: value for name, value, there in rows if there}
+    return np.array([found.get(name, np.nan) for name in names])
 
 
 def _contrasts(published: Published, scales: pd.DataFrame) -> pd.DataFrame:
