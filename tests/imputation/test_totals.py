@@ -126,13 +126,16 @@ def test_a_strategy_of_the_users_goes_the_long_way_to_the_same_numbers(pain):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_what_is_at_hand_of_missing_at_random_need_not_be_made_again(pain, strategy):
+@pytest.mark.parametrize("baseline", [None, "base"])
+def test_what_is_at_hand_of_missing_at_random_need_not_be_made_again(pain, strategy, baseline):
     refits, analysis = pain
+    analysis = ancova(refits.panel, PAIN_ANALYSIS, baseline)
     random, under = conditional_mean(refits.under("MAR"), analysis), refits.under(strategy)
     found, expected = conditional_mean(under, analysis, random), conditional_mean(under, analysis)
     same(found.replicates, expected.replicates)
     same(found.anchored, expected.anchored)
-    doses, weights = {"all": dose(refits.panel)}, np.eye(10)[9] - np.eye(10)[4]
+    weights = np.zeros(len(analysis.names))
+    doses, weights[[4, 9]] = {"all": dose(refits.panel)}, (-1.0, 1.0)
     for variance in ("frequentist", "anchored"):
         given = jackknife_tipping(under, analysis, weights, doses, variance, means=found)
         made = jackknife_tipping(under, analysis, weights, doses, variance)
