@@ -227,11 +227,7 @@ def _anchored(
         return replicates
     if random is not None and isinstance(analysis, Ancova):
         # Linear in the values, so that what does not change with the fit is added once.
-        moved = fixed_without(analysis, departure[None], refits.out)[0]
-        if analysis.baseline is not None:
-            # A departure moves no baseline, whose mean is in the replicates already.
-            moved[:, -1] = 0.0
-        return random.replicates + moved
+        return random.replicates + fixed_without(analysis, departure[None], refits.out)[0]
     return without_each(at_random, analysis, departure)
 
 

@@ -265,7 +265,12 @@ def jackknife_tipping(
     weights, moving = _weights(analysis, weights)
     found = conditional_mean(refits, analysis) if means is None else means
     replicates = found.replicates if variance == "frequentist" else found.anchored
-    moved = fixed_without(analysis, stack, refits.out) @ moving
+    if np.isnan(replicates).any():
+        raise ModelError(
+            "The information-anchored variance holds on to missing at random, under which nothing "
+            "says what some missing values are. Use variance='frequentist'."
+        )
+    moved = fixed_without(analysis, stack, refits.out) @ weights
     cov = jackknife_cov(np.vstack([replicates @ weights, moved]).T)
     return Tipping(
         tuple(doses), float(found.estimate @ weights), analysis.estimate(stack) @ moving,

@@ -71,7 +71,9 @@ def estimates_without(
 
 
 def fixed_without(analysis: Ancova, values: Array, out: Integers) -> Array:
-    """ANCOVA without each unit of values that do not depend on parameters.
+    """What values that do not depend on parameters add to ANCOVA without each unit.
+
+    They add nothing to the mean baseline, where the analysis has one.
 
     Parameters
     ----------
@@ -91,7 +93,10 @@ def fixed_without(analysis: Ancova, values: Array, out: Integers) -> Array:
         analysis.remaining(cross, values[:, gone], gone, starts)
         for _, gone, starts in leavers(out, count, step)
     ]
-    return np.concatenate(found, axis=1)
+    added = np.concatenate(found, axis=1)
+    if analysis.baseline is not None:
+        added[..., -1] = 0.0
+    return added
 
 
 def totals(panel: Panel, basis: Array) -> Panel:

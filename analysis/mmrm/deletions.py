@@ -24,8 +24,6 @@ Integers = NDArray[np.int64]
 # A direction of the working columns, which have length 1, of which less than this stands at a visit
 # has nothing there but rounding.
 ABSENT = 1e-12
-
-
 # Products kept in memory: 256 MB. More are summed anew whenever they are asked for.
 KEPT = 2**25
 
@@ -134,16 +132,7 @@ class Deletions:
         ndarray, shape (len(chosen), groups k)
             NaN where a covariance or the information is not definite.
         """
-        stack = self.moments.stack
-        try:
-            inverses, total = self._at(sigma, chosen)
-            beta, root = _least_squares(total)
-        except np.linalg.LinAlgError:
-            # One that is not definite spoils the call for all.
-            if len(chosen) > 1:
-                each = [self.gradients(s[None], i[None]) for s, i in zip(sigma, chosen, strict=True)]
-                return np.concatenate(each)
-            return np.full((1, stack.n_groups * len(pairs(stack.n_visits)[0])), np.nan)
+        stack, (inverses, beta, root) = self.moments.stack, self._solved(sigma, chosen)
         middle = _middle(beta, root, self.reml)
         number, pattern, rows = np.arange(len(chosen)), self.pattern[chosen], self.rows[chosen]
         spread = self._spread(middle)
@@ -160,16 +149,24 @@ class Deletions:
 
         NaN where a covariance or the information is not definite; arguments as of `gradients`.
         """
-        try:
-            beta, root = _least_squares(self._at(sigma, chosen)[1])
-        except np.linalg.LinAlgError:
-            if len(chosen) > 1:
-                each = [self.least_squares(s[None], i[None]) for s, i in zip(sigma, chosen, strict=True)]
-                betas, roots = zip(*each, strict=True)
-                return np.concatenate(betas), np.concatenate(roots)
-            p = self.moments.stack.n_columns
-            return np.full((1, p), np.nan), np.full((1, p, p), np.nan)
+        _, beta, root = self._solved(sigma, chosen)
         return beta @ self.moments.turn.T, self.moments.turn @ root
+
+    def _solved(self, sigma: Array, chosen: Integers) -> tuple[Array, Array, Array]:
+        """Inverses by pattern, (N, P, m, m), and β and its roots in local columns; NaN where not definite."""
+        try:
+            inverses, total = self._at(sigma, chosen)
+            return inverses, *_least_squares(total)
+        except np.linalg.LinAlgError:
+            # One that is not definite spoils the call for all.
+            if len(chosen) > 1:
+                each = [self._solved(s[None], i[None]) for s, i in zip(sigma, chosen, strict=True)]
+                inverses, beta, root = map(np.concatenate, zip(*each, strict=True))
+                return inverses, beta, root
+        stack, p = self.moments.stack, self.moments.stack.n_columns
+        shapes = (1, *stack.seen.shape, stack.n_visits), (1, p), (1, p, p)
+        inverses, beta, root = (np.full(shape, np.nan) for shape in shapes)
+        return inverses, beta, root
 
     def _at(self, sigma: Array, chosen: Integers) -> tuple[Array, Array]:
         """Inverses by pattern, (N, P, m, m), and the others' [X y]'Ω⁻¹[X y], (N, p + 1, p + 1)."""

@@ -8,7 +8,16 @@ import pytest
 from reference_trials import PAIN_FORMULA, pain_data, pain_panel
 
 from analysis.errors import ModelError
-from analysis.imputation import Parameters, ancova, conditional_mean, impute, lay_out, refit
+from analysis.imputation import (
+    Parameters,
+    ancova,
+    conditional_mean,
+    dose,
+    impute,
+    jackknife_tipping,
+    lay_out,
+    refit,
+)
 
 # Searches of the same data in another coding end within this of each other.
 SAME = 1e-9
@@ -169,11 +178,16 @@ def test_a_mean_that_nobody_informs_is_refused_only_where_it_is_needed():
     events = pd.DataFrame({"patient": patients, "visit": "W52", "strategy": "JR"})
     panel = _lay(data, events)
     refits = refit(panel)
-    found = conditional_mean(refits.under("CR"), ancova(panel, "chg ~ therapy + base"))
+    analysis = ancova(panel, "chg ~ therapy + base")
+    found = conditional_mean(refits.under("CR"), analysis)
     assert np.isfinite(found.completed).all()
     assert np.isfinite(found.frequentist_cov).all() and np.isnan(found.anchored_cov).all()
     with pytest.raises(ModelError, match=r"patients of ACU .* cannot be imputed at W52"):
         impute(refits.under("MAR").panel, refits.full)
+    weights, doses = np.eye(len(analysis.names))[0], {"all": dose(panel)}
+    assert np.isfinite(jackknife_tipping(refits.under("CR"), analysis, weights, doses).quadratic).all()
+    with pytest.raises(ModelError, match="holds on to missing at random"):
+        jackknife_tipping(refits.under("CR"), analysis, weights, doses, "anchored")
 
 
 def test_a_visit_that_repeats_another_is_refused():
